@@ -1,0 +1,52 @@
+# The commands of this project. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# every version is pinned with its hashes, so nothing is resolved at install time
+PIP_PINNED := $(PIP) install --quiet --no-deps --no-build-isolation --require-hashes
+
+.PHONY: help install quickstart lint types unit test bench lock clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/installed ## create .venv with pinned dependencies and this project
+
+$(VENV)/installed: pyproject.toml requirements/build.txt requirements/all.txt requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "enginebench needs Python 3.11 or newer; set PYTHON=/path/to/it" >&2; exit 1; }
+	@echo "creating $(VENV) (a few minutes the first time)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP_PINNED) -r requirements/build.txt
+	@$(PIP_PINNED) -r requirements/all.txt -r requirements/dev.txt
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+quickstart: install ## run two ready experiments on scikit-learn, Dask and Spark
+	@$(BIN)/enginebench run kmeans-digits xgboost-breast-cancer
+
+lint: install ## check style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: install ## check types
+	@$(BIN)/mypy
+
+unit: install ## run the tests
+	@$(BIN)/pytest
+
+test: lint types unit ## lint, types and tests: what must pass before a change lands
+
+bench: install ## measure the tool itself: ratios against the alternative in the same run
+	@$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only
+
+lock: install ## pin the newest dependencies again (needs uv)
+	@requirements/lock
+
+clean: ## remove .venv and everything that tools leave behind
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

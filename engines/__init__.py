@@ -1,0 +1,75 @@
+"""Engines that run the same machine-learning steps: scikit-learn, Dask and Spark.
+
+Importing this package loads no engine; `get_engine` does, on use.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+from engines.errors import EngineNotInstalledError, SpecError
+
+if TYPE_CHECKING:
+    from engines.base import Engine
+
+__all__ = ["engine_names", "get_engine", "missing_libraries"]
+
+# name -> (module, class, libraries it needs, extra that installs them)
+_ENGINES = {
+    "sklearn": ("engines.sklearn", "SklearnEngine", ("sklearn", "xgboost"), None),
+    "dask": ("engines.dask", "DaskEngine", ("dask", "distributed", "dask_ml", "xgboost"), "dask"),
+    "spark": ("engines.spark", "SparkEngine", ("pyspark", "xgboost"), "spark"),
+}
+
+
+def engine_names() -> tuple[str, ...]:
+    """Return the names of all engines, the baseline first."""
+    return tuple(_ENGINES)
+
+
+def missing_libraries(name: str) -> tuple[str, ...]:
+    """Return the libraries of an engine that are not installed, without importing any."""
+    libraries = _entry(name)[2]
+    return tuple(library for library in libraries if importlib.util.find_spec(library) is None)
+
+
+def get_engine(name: str) -> type[Engine[Any]]:
+    """Import an engine and return its class.
+
+    Parameters
+    ----------
+    name : {"sklearn", "dask", "spark"}
+        Which engine.
+
+    Returns
+    -------
+    type
+        A subclass of `engines.base.Engine`.
+
+    Raises
+    ------
+    SpecError
+        If there is no engine of that name.
+    EngineNotInstalledError
+        If a library that the engine needs is not installed.
+    """
+    module, class_name, _, extra = _entry(name)
+    if missing := missing_libraries(name):
+        install = f"enginebench[{extra}]" if extra else "enginebench"
+        raise EngineNotInstalledError(
+            f"The engine {name} needs {', '.join(missing)}; install it with "
+            f"pip install '{install}'."
+        )
+    engine: type[Engine[Any]] = getattr(importlib.import_module(module), class_name)
+    return engine
+
+
+def _entry(name: str) -> tuple[str, str, tuple[str, ...], str | None]:
+    try:
+        return _ENGINES[name]
+    except KeyError:
+        raise SpecError(
+            f"There is no engine {name!r}; choose from {', '.join(_ENGINES)}."
+        ) from None

@@ -1,0 +1,90 @@
+"""Dask: worker processes on this machine, dask-ml's k-means and XGBoost's Dask interface."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from engines.base import Engine
+from engines.dask import boosting, kmeans, session
+from engines.dask.data import load, release
+from engines.errors import SessionError
+from engines.gaps import Feature, Gap
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from engines.dask.data import Arrays
+    from engines.errors import EngineError
+    from engines.parameters import VerdictTable
+    from engines.specs import KMeansSpec, XGBoostSpec
+    from engines.types import Data, Facts, Model, Predictions, Source
+
+
+class DaskEngine(Engine["Arrays"]):
+    """Fit on a cluster of worker processes on this machine."""
+
+    name = "dask"
+    title = "Dask"
+    gaps: ClassVar[Mapping[Feature, Gap]] = {
+        Feature.KMEANS_INIT_PLUS_PLUS: Gap(
+            "upstream",
+            "dask-ml's k-means++ calls scikit-learn without the sample weights that it asks for "
+            "since version 1.3; use init: shared.",
+            "https://github.com/scikit-learn/scikit-learn/pull/25752",
+        ),
+    }
+    verdicts: ClassVar[Mapping[str, VerdictTable]] = {
+        "kmeans": kmeans.VERDICTS,
+        "xgboost": boosting.VERDICTS,
+    }
+
+    _opened: session.Session | None = None
+
+    def _start(self) -> None:
+        self._opened = session.start(self.resources)
+
+    def _stop(self) -> None:
+        if self._opened is not None:
+            opened, self._opened = self._opened, None
+            session.stop(opened)
+
+    def _load(self, source: Source) -> Data[Arrays]:
+        return load(self._session, source)
+
+    def _release(self, data: Data[Arrays]) -> None:
+        release(data)
+
+    def _fit_kmeans(
+        self,
+        spec: KMeansSpec,
+        train: Data[Arrays],
+        initial_centers: NDArray[np.float64] | None,
+    ) -> Model:
+        return kmeans.fit(self._session, spec, train, initial_centers)
+
+    def _fit_xgboost(self, spec: XGBoostSpec, train: Data[Arrays]) -> Model:
+        return boosting.fit(self._session, spec, train)
+
+    def _predict(self, model: Model, data: Data[Arrays]) -> Predictions:
+        if model.centers is not None:
+            return kmeans.predict(self._session, model, data)
+        return boosting.predict(self._session, model, data)
+
+    def _facts(self) -> Facts:
+        return session.facts(self._session)
+
+    def lost_workers(self) -> tuple[str, ...]:
+        """Return a line for each worker process that died since the session started."""
+        return () if self._opened is None else tuple(self._opened.losses.lines)
+
+    def _translate(self, step: str, exc: Exception) -> EngineError:
+        return session.translate(step, exc)
+
+    @property
+    def _session(self) -> session.Session:
+        if self._opened is None:
+            raise SessionError("dask: the session is not open; use 'with engine:'.")
+        return self._opened

@@ -1,0 +1,55 @@
+"""Every error that an engine raises on purpose.
+
+::
+
+    EngineError
+    ├── SpecError                 a request that no engine could carry out
+    ├── EngineNotInstalledError   the engine's libraries are missing
+    ├── JavaError                 no Java, or one that is too old
+    ├── UnsupportedFeatureError   a gap that the engine declares
+    ├── SessionError              the session is not open, or could not be opened
+    └── EngineFailedError         the engine's library raised
+        ├── WorkerLostError       a worker process or the JVM died
+        └── EngineMemoryError     the engine ran out of its memory
+
+A message is one sentence that says what is wrong, where, and what to do. The library's own
+exception is kept as ``__cause__``.
+"""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Base of every error that an engine raises on purpose."""
+
+
+class SpecError(EngineError, ValueError):
+    """A request that no engine could carry out."""
+
+
+class EngineNotInstalledError(EngineError, ImportError):
+    """The libraries of an engine are missing; the message names the extra that brings them."""
+
+
+class JavaError(EngineError):
+    """No Java runtime was found, or only one that is too old for Spark."""
+
+
+class UnsupportedFeatureError(EngineError, NotImplementedError):
+    """The engine declares a gap for what was asked."""
+
+
+class SessionError(EngineError, RuntimeError):
+    """The session is not open, or could not be opened."""
+
+
+class EngineFailedError(EngineError, RuntimeError):
+    """The engine's library raised while it did what was asked."""
+
+
+class WorkerLostError(EngineFailedError):
+    """A worker process or the JVM died."""
+
+
+class EngineMemoryError(EngineFailedError, MemoryError):
+    """The engine ran out of the memory it was given."""

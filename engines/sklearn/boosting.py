@@ -1,0 +1,39 @@
+"""Gradient boosting by XGBoost's scikit-learn interface."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engines.boosting import SKLEARN_INTERFACE_VERDICTS, probabilities
+from engines.parameters import apply, native_arguments
+from engines.types import Model, Predictions
+
+if TYPE_CHECKING:
+    from engines.parameters import VerdictTable
+    from engines.prepared import Rows
+    from engines.specs import XGBoostSpec
+    from engines.types import Data
+
+VERDICTS: VerdictTable = SKLEARN_INTERFACE_VERDICTS
+
+
+def fit(spec: XGBoostSpec, train: Data[Rows], cores: int) -> Model:
+    """Boost trees with one thread a core."""
+    from xgboost import XGBClassifier, XGBRegressor
+
+    applied = apply(VERDICTS, spec, train.source.prepared)
+    estimator = XGBRegressor if spec.task == "regression" else XGBClassifier
+    fitted = estimator(tree_method="hist", n_jobs=cores, **native_arguments(applied))
+    fitted.fit(train.native.X, train.native.y)
+    return Model(native=fitted, parameters=applied)
+
+
+def predict(model: Model, data: Data[Rows]) -> Predictions:
+    """Predict values, or probabilities of the classes."""
+    if hasattr(model.native, "predict_proba"):
+        value = probabilities(model.native.predict_proba(data.native.X))
+    else:
+        value = model.native.predict(data.native.X).astype(np.float64)
+    return Predictions(data.native.row_id, value)

@@ -1,0 +1,17 @@
+"""Parquet to NumPy arrays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engines.prepared import Rows, read_rows
+from engines.types import Data
+
+if TYPE_CHECKING:
+    from engines.types import Source
+
+
+def load(source: Source) -> Data[Rows]:
+    """Read one split whole into this process."""
+    rows = read_rows(source.prepared, source.prepared.row_groups, source.split)
+    return Data(rows, n_rows=len(rows.X), n_features=rows.X.shape[1], source=source)

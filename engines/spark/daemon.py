@@ -1,0 +1,23 @@
+"""PySpark's worker daemon with the computing libraries imported before it forks.
+
+Spark ends Python workers that were idle for a minute, so importing in the workers would not last:
+the next step would pay for it again, and clock it as work. Workers forked from here have the
+libraries, and share their pages.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Import what fits and predictions need, then serve as PySpark's own daemon does."""
+    import pandas as pd  # noqa: F401
+    import pyarrow as pa  # noqa: F401
+    import sklearn.cluster  # noqa: F401
+    import xgboost.spark  # noqa: F401
+    from pyspark import daemon, worker  # noqa: F401 - the worker is what the daemon forks
+
+    daemon.manager()
+
+
+if __name__ == "__main__":
+    main()

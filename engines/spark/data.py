@@ -1,0 +1,167 @@
+"""Parquet to a cached Spark DataFrame, in as many partitions as there are workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engines.errors import EngineFailedError
+from engines.prepared import SPLIT_CODES, read_rows
+from engines.types import Data
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+    from engines.prepared import Prepared
+    from engines.types import Source, Split
+
+ROW_ID = "row_id"
+LABEL = "label"
+FEATURES = "features"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Rows in Spark's memory.
+
+    Parameters
+    ----------
+    rows : pyspark.sql.DataFrame
+        Cached, with columns f0, f1, ... (features, float or double), ``label`` (int or double;
+        absent where there is none), ``row_id`` (bigint) and ``fold`` (tinyint). One column a
+        feature is what XGBoost reads fastest, and a third of the cache that arrays would take.
+    features : tuple of str
+        Names of the feature columns, in the order of the matrix.
+    partitions : int
+        Of about equal size, none empty, contiguous in `row_id` and sorted by it.
+    """
+
+    rows: DataFrame
+    features: tuple[str, ...]
+    partitions: int
+
+    def with_array(self) -> DataFrame:
+        """Return the rows with all features in one array column, as Spark's k-means reads them."""
+        from pyspark.sql import functions as F  # noqa: N812 - PySpark's own convention
+
+        # k-means takes arrays whose type rules nulls out, and columns of Parquet never do; there
+        # are none in a prepared dataset
+        never_null = [
+            F.coalesce(feature, F.lit(0).cast(self.rows.schema[feature].dataType))
+            for feature in self.features
+        ]
+        return self.rows.select(ROW_ID, F.array(*never_null).alias(FEATURES))
+
+    def release(self) -> None:
+        """Drop the cached rows."""
+        self.rows.unpersist(blocking=True)
+
+
+def load(spark: SparkSession, source: Source, workers: int) -> Data[Frame]:
+    """Read one split and cache it.
+
+    Parameters
+    ----------
+    spark : pyspark.sql.SparkSession
+        The session.
+    source : Source
+        Which rows.
+    workers : int
+        Tasks at a time; there are as many partitions, fewer only where there are fewer rows.
+
+    Raises
+    ------
+    EngineFailedError
+        If another number of rows was cached than the dataset says it has.
+    """
+    from pyspark.sql import functions as F  # noqa: N812
+
+    prepared, split = source.prepared, source.split
+    partitions = max(1, min(workers, source.n_rows))
+    features = tuple(f"f{number}" for number in range(prepared.n_features))
+    # names of features may hold dots and quotes, which mean something to Spark: they are replaced
+    columns = [
+        F.col(_quoted(name)).alias(feature)
+        for name, feature in zip(prepared.features, features, strict=True)
+    ]
+    labels = [F.col(LABEL)] if prepared.label_kind != "none" else []
+    files = dict.fromkeys(str(prepared.path / group.file) for group in prepared.row_groups)
+    rows = (
+        spark.read.schema(_schema(prepared))
+        .parquet(*files)
+        .where(F.col("split") == SPLIT_CODES[split])
+        .select(*columns, *labels, ROW_ID, "fold")
+        .repartitionById(partitions, _partition(prepared, split, partitions))
+        .sortWithinPartitions(ROW_ID)
+        .cache()
+    )
+    try:
+        rows.write.format("noop").mode("overwrite").save()  # computes every column
+        _check_count(rows, source)
+    except BaseException:
+        rows.unpersist()
+        raise
+    return Data(Frame(rows, features, partitions), source.n_rows, prepared.n_features, source)
+
+
+def _check_count(rows: DataFrame, source: Source) -> None:
+    cached = rows.count()
+    if cached != source.n_rows:
+        raise EngineFailedError(
+            f"spark: load: {cached} rows were cached of the {source.n_rows} that the dataset "
+            f"folder {source.prepared.path} says it has for {source.split}; delete the folder and "
+            f"run again."
+        )
+
+
+def collect(rows: DataFrame) -> pa.Table:
+    """Bring rows to the host, sorted by `row_id`; the sort finds them nearly in order."""
+    return rows.toArrow().combine_chunks().sort_by(ROW_ID)
+
+
+def _partition(prepared: Prepared, split: Split, partitions: int) -> Column:
+    """Return the number of the partition that a row belongs to, exactly balanced.
+
+    The first row of each partition is known from the counts of the row groups and one look into
+    the group that holds it, so neither sampling nor a count over the rows is needed.
+    """
+    from pyspark.sql import functions as F  # noqa: N812
+
+    number = F.lit(0)
+    for first in _first_row_ids(prepared, split, partitions)[1:]:
+        number = number + (F.col(ROW_ID) >= first).cast("int")
+    return number
+
+
+def _first_row_ids(prepared: Prepared, split: Split, partitions: int) -> list[int]:
+    n_rows = prepared.counts[split]
+    wanted = [n_rows * partition // partitions for partition in range(partitions)]
+    firsts: list[int] = []
+    start = 0
+    for group in prepared.row_groups:
+        stop = start + (group.train if split == "train" else group.test)
+        here = [position - start for position in wanted if start <= position < stop]
+        if here:
+            row_id = read_rows(prepared, [group], split).row_id
+            firsts.extend(int(row_id[position]) for position in here)
+        start = stop
+    return firsts
+
+
+def _schema(prepared: Prepared) -> StructType:
+    from pyspark.sql import types as T  # noqa: N812 - PySpark's own convention
+
+    feature = T.FloatType() if prepared.dtype == "float32" else T.DoubleType()
+    schema = T.StructType()
+    for name in prepared.features:
+        schema = schema.add(name, feature)
+    if prepared.label_kind != "none":
+        label = T.IntegerType() if prepared.label_kind == "classes" else T.DoubleType()
+        schema = schema.add(LABEL, label)
+    return schema.add(ROW_ID, T.LongType()).add("split", T.ByteType()).add("fold", T.ByteType())
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"

@@ -1,0 +1,252 @@
+"""The public Python API: load a definition, run it, and look at what came out."""
+
+from __future__ import annotations
+
+import contextlib
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from experiments.errors import RequestError
+from experiments.report.build import build_report
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from experiments.definition import Experiment
+    from experiments.records import Record
+    from experiments.report.build import Report
+    from experiments.report.tables import Table
+
+
+def load(
+    path_or_name: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    engines: Sequence[str] | None = None,
+) -> Experiment:
+    """Read and validate the definition of an experiment.
+
+    Parameters
+    ----------
+    path_or_name : str or pathlib.Path
+        A YAML file, or the name of a ready experiment.
+    overrides : sequence of str
+        Each ``dotted.key=value``, put in place before anything is validated.
+    engines : sequence of str, optional
+        The engines to run, in this order, instead of those of the definition.
+
+    Returns
+    -------
+    Experiment
+        For `run`.
+
+    Raises
+    ------
+    RequestError
+        Saying what is wrong, and where it was written.
+    """
+    from experiments.definition import load_experiment
+
+    return load_experiment(path_or_name, overrides, engines)
+
+
+def run(
+    experiment: Experiment | str | Path,
+    *,
+    engines: Sequence[str] | None = None,
+    output: str | Path | None = None,
+    progress: bool = False,
+) -> Run:
+    """Run an experiment on its engines.
+
+    Parameters
+    ----------
+    experiment : Experiment, str or pathlib.Path
+        What `load` returned, or what it takes.
+    engines : sequence of str, optional
+        The engines to run, in this order, instead of those of the definition.
+    output : str or pathlib.Path, optional
+        The run folder, new or empty; ``results/<name>-<time>`` by default.
+    progress : bool
+        Whether to tell on standard error what is going on.
+
+    Returns
+    -------
+    Run
+        An engine that failed is a column of its tables, not an exception.
+
+    Raises
+    ------
+    RequestError
+        If the request is wrong; no engine has started then.
+    KeyboardInterrupt
+        If the run was stopped; its message names the folder of what was measured, for `Run.load`.
+    """
+    from experiments.progress import watch
+    from experiments.report.markdown import write_markdown
+    from experiments.runner.run import run_experiment
+
+    if isinstance(experiment, str | Path):
+        experiment = load(experiment, engines=engines)
+    elif engines is not None:
+        experiment = _only(experiment, tuple(engines))
+    where = None if output is None else Path(output)
+    with watch() if progress else contextlib.nullcontext() as on_event:
+        result = run_experiment(experiment, output=where, on_event=on_event)
+    if result.interrupted:
+        raise KeyboardInterrupt(f"what was measured is in {result.folder}")
+    done = Run.load(result.folder)
+    write_markdown(done.report)
+    return done
+
+
+def _only(experiment: Experiment, engines: tuple[str, ...]) -> Experiment:
+    from engines import engine_names
+
+    for name in engines:
+        if name not in engine_names():
+            raise RequestError(
+                f"There is no engine {name!r}; choose from {', '.join(engine_names())}."
+            )
+    if not engines:
+        raise RequestError(f"Name at least one engine of {', '.join(engine_names())}.")
+    return experiment.model_copy(
+        update={"engines": experiment.engines.only(tuple(dict.fromkeys(engines)))}
+    )
+
+
+class Run:
+    """What a run left in its folder; in a notebook it shows its tables.
+
+    Parameters
+    ----------
+    report : Report
+        See `Run.load`.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Run:
+        """Read the folder of a run.
+
+        Raises
+        ------
+        RequestError
+            If it is no run folder, or a file in it cannot be read.
+        """
+        return cls(build_report(Path(folder)))
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.report.folder
+
+    @property
+    def completed(self) -> bool:
+        """Whether every engine completed all that was planned."""
+        return self.report.completed
+
+    @cached_property
+    def records(self) -> pd.DataFrame:
+        """One row a record, numbers in full.
+
+        The columns are what identifies the record, ``outcome`` and ``error``; a column for each
+        swept key; ``<phase>_<measure>`` such as ``fit_wall_s``; ``unaccounted_s``; a column for
+        each metric and for what the model says of itself; and ``granted_*``.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([_flat(record) for record in self.report.records])
+
+    def table(self, point: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Return the comparison, with the engines as columns.
+
+        Parameters
+        ----------
+        point : mapping, optional
+            Which point of the sweep; all of them when not given.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by group and measure, whose name carries its unit, and before these by the
+            values of the swept keys if there are any. Repeated numbers are medians, in full.
+
+        Raises
+        ------
+        KeyError
+            If the sweep has no such point.
+        """
+        import pandas as pd
+
+        chosen = [one for one in self.report.tables if point is None or one.point == dict(point)]
+        if not chosen:
+            known = "; ".join(str(one.point) for one in self.report.tables)
+            raise KeyError(f"There is no point {point}; the points are {known}.")
+        frames = [_frame(one) for one in chosen]
+        if not any(one.point for one in chosen):
+            return frames[0]
+        names = list(chosen[0].point)
+        keys = [tuple(one.point.values()) for one in chosen]
+        return pd.concat(frames, keys=keys, names=names)
+
+    def __repr__(self) -> str:
+        from experiments.report.terminal import as_text
+
+        return as_text(self.report)
+
+    def _repr_html_(self) -> str:
+        from experiments.report.notebook import as_html
+
+        return as_html(self.report)
+
+
+def _flat(record: Record) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "run": record.run,
+        "experiment": record.experiment,
+        "engine": record.engine,
+        "implementation": record.implementation,
+        "round": record.round,
+        "repeat": record.repeat,
+        "warm": record.warm,
+        "outcome": record.outcome,
+        "error": record.error.message if record.error else None,
+        **record.point,
+    }
+    for phase in record.phases:
+        for measure in ("wall_s", "cpu_s", "peak_memory_bytes", "read_bytes", "write_bytes"):
+            row[f"{phase.name}_{measure}"] = getattr(phase, measure)
+    row["unaccounted_s"] = record.unaccounted_s
+    row |= {**record.metrics, **record.model}
+    granted = ("cores", "workers", "threads_per_worker", "memory_bytes")
+    return row | {f"granted_{name}": record.facts.get(name) for name in granted}
+
+
+def _frame(table: Table) -> pd.DataFrame:
+    import pandas as pd
+
+    alone = len({head.engine for head in table.heads}) == len(table.heads)
+    names = [
+        head.engine if alone else f"{head.engine} ({head.implementation})" for head in table.heads
+    ]
+    rows: dict[tuple[str, str], list[Any]] = {
+        ("Outcome", "outcome"): [head.outcome for head in table.heads]
+    }
+    for group in table.groups:
+        for row in group.rows:
+            rows[group.title, row.key] = [
+                (cell.text or None) if row.unit == "text" else _median(cell.summary)
+                for cell in row.cells
+            ]
+    index = pd.MultiIndex.from_tuples(list(rows), names=["group", "measure"])
+    return pd.DataFrame(list(rows.values()), index=index, columns=names, dtype=object)
+
+
+def _median(summary: Any) -> float | None:
+    return None if summary is None else summary.median

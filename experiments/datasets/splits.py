@@ -1,0 +1,303 @@
+"""Which rows are kept, which are held out, and the folds among the others.
+
+Up to `EXACT_ROWS` rows the splits are scikit-learn's own. Beyond, where a permutation of all rows
+costs more memory than the data is read with, each row's fate is a seeded hash of its number.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from experiments.datasets.labels import count_codes
+from experiments.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from experiments.datasets.options import SplitOptions
+    from experiments.datasets.table import Labels
+
+EXACT_ROWS = 10_000_000
+
+_CHUNK = 2**20
+_SAMPLE, _TEST, _FOLD = 1, 2, 3
+
+
+class Parts(NamedTuple):
+    """The part that every row belongs to.
+
+    Attributes
+    ----------
+    split : ndarray of shape (n_rows,), dtype int8
+        0 for training rows, 1 for rows held out.
+    fold : ndarray of shape (n_rows,), dtype int8
+        Number of the fold that a training row is validated in; -1 in no fold.
+    n_folds : int
+        Number of folds, 0 for none.
+    notes : tuple of str
+        How rows were dealt out, where not by scikit-learn.
+    """
+
+    split: NDArray[np.int8]
+    fold: NDArray[np.int8]
+    n_folds: int
+    notes: tuple[str, ...]
+
+
+def choose_rows(
+    n_rows: int, sample: float | None, seed: int, exact_rows: int = EXACT_ROWS
+) -> tuple[NDArray[np.bool_] | None, str | None]:
+    """Choose the rows of a sample.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows of the source.
+    sample : int, float or None
+        How many rows, or which share of them.
+    seed : int
+        Seed of the choice.
+    exact_rows : int
+        Most rows of a source from which exactly as many are drawn as asked.
+
+    Returns
+    -------
+    tuple
+        Which rows are kept (None for all), and a note where the number is not exact.
+
+    Raises
+    ------
+    RequestError
+        If more rows are asked for than there are.
+    """
+    if sample is None:
+        return None, None
+    wanted = sample if isinstance(sample, int) else max(1, round(sample * n_rows))
+    if wanted > n_rows:
+        raise RequestError(
+            f"dataset.sample asks for {wanted:,} rows, and the source has {n_rows:,}; ask for "
+            f"fewer."
+        )
+    if wanted == n_rows:
+        return None, None
+    if n_rows <= exact_rows:
+        keep = np.zeros(n_rows, dtype=np.bool_)
+        keep[np.random.default_rng(seed).choice(n_rows, wanted, replace=False)] = True
+        return keep, None
+    keep = _hashed(
+        n_rows, lambda hashes: hashes < _threshold(wanted / n_rows), seed, _SAMPLE, np.bool_
+    )
+    if not keep.any():
+        raise RequestError("dataset.sample leaves no row; ask for more.")
+    return keep, (
+        f"Sampled by a seeded hash of the row number, as the source has more than {exact_rows:,} "
+        f"rows: {int(keep.sum()):,} rows instead of exactly {wanted:,}."
+    )
+
+
+def split_rows(
+    n_rows: int, split: SplitOptions | None, labels: Labels, exact_rows: int = EXACT_ROWS
+) -> Parts:
+    """Deal the rows out.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of rows.
+    split : SplitOptions or None
+        What is asked; None trains on all rows.
+    labels : Labels
+        Labels of these rows, for stratifying.
+    exact_rows : int
+        Most rows that are dealt out exactly as scikit-learn does.
+
+    Returns
+    -------
+    Parts
+        Equal to ``train_test_split(np.arange(n_rows), ...)`` and, over the training rows in
+        order, ``KFold`` or ``StratifiedKFold`` with ``shuffle=True``, up to ``exact_rows`` rows.
+
+    Raises
+    ------
+    RequestError
+        If a part would be empty, or a class too small for it.
+    """
+    codes = np.zeros(n_rows, dtype=np.int8)
+    fold = np.full(n_rows, -1, dtype=np.int8)
+    if split is None:
+        _check_classes(codes, labels)
+        return Parts(codes, fold, 0, ())
+    if split.stratify and labels.kind != "classes":
+        what = "numbers" if labels.kind == "numbers" else "absent"
+        raise RequestError(
+            f"split.stratify needs a label with classes, and the label is {what}; set it to false."
+        )
+    exact = n_rows <= exact_rows
+    if split.test_fraction is not None:
+        if exact:
+            codes[_test_rows(n_rows, split.test_fraction, split, labels)] = 1
+        else:
+            codes = _hashed_test_rows(n_rows, split.test_fraction, split.seed)
+    n_train = n_rows - int(codes.sum())
+    if not 0 < n_train <= n_rows - (split.test_fraction is not None):
+        part = "training" if not n_train else "held-out"
+        raise RequestError(
+            f"split.test_fraction {split.test_fraction} of {n_rows:,} rows leaves no {part} row; "
+            f"change it or use more rows."
+        )
+    _check_classes(codes, labels, stratified=split.stratify)
+    if split.folds is not None:
+        if split.folds > n_train:
+            raise RequestError(
+                f"split.folds must be at most the number of training rows, {n_train:,}; got "
+                f"{split.folds}."
+            )
+        if exact:
+            _deal_folds(fold, codes, split, split.folds, labels)
+        else:
+            fold = _hashed_folds(n_rows, split.folds, split.seed)
+            fold[codes == 1] = -1
+    notes = () if exact else (_hash_note(exact_rows, stratified=split.stratify),)
+    return Parts(codes, fold, split.folds or 0, notes)
+
+
+def hash_rows(start: int, stop: int, seed: int, purpose: int) -> NDArray[np.uint64]:
+    """Return a 64-bit hash of each row number from ``start`` up to ``stop``.
+
+    The mixing is that of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
+    generators", 2014), with the seed and the purpose mixed first.
+    """
+    key = _mix(_mix(np.array([seed], dtype=np.uint64)) + np.uint64(purpose))
+    return _mix(np.arange(start, stop, dtype=np.uint64) + key)
+
+
+def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    mixed = state + np.uint64(0x9E3779B97F4A7C15)
+    mixed ^= mixed >> np.uint64(30)
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
+
+
+def _threshold(share: float) -> np.uint64:
+    return np.uint64(min(int(share * 2.0**64), 2**64 - 1))
+
+
+def _hashed(
+    n_rows: int,
+    decide: Callable[[NDArray[np.uint64]], NDArray[Any]],
+    seed: int,
+    purpose: int,
+    dtype: type[np.generic],
+) -> NDArray[Any]:
+    out = np.empty(n_rows, dtype=dtype)
+    for start in range(0, n_rows, _CHUNK):
+        stop = min(start + _CHUNK, n_rows)
+        out[start:stop] = decide(hash_rows(start, stop, seed, purpose))
+    return out
+
+
+def _hashed_test_rows(n_rows: int, share: float, seed: int) -> NDArray[np.int8]:
+    return _hashed(n_rows, lambda hashes: hashes < _threshold(share), seed, _TEST, np.int8)
+
+
+def _hashed_folds(n_rows: int, folds: int, seed: int) -> NDArray[np.int8]:
+    # the upper half of the hash times the number of folds, instead of a slower remainder
+    def decide(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        return ((hashes >> np.uint64(32)) * np.uint64(folds)) >> np.uint64(32)
+
+    return _hashed(n_rows, decide, seed, _FOLD, np.int8)
+
+
+def _hash_note(exact_rows: int, *, stratified: bool) -> str:
+    shares = "; shares of the classes are kept on average, not exactly" if stratified else ""
+    return (
+        f"Split by a seeded hash of row_id, not by scikit-learn, as there are more than "
+        f"{exact_rows:,} rows{shares}."
+    )
+
+
+def _test_rows(n_rows: int, share: float, split: SplitOptions, labels: Labels) -> NDArray[np.int64]:
+    from sklearn.model_selection import train_test_split
+
+    n_test = int(np.ceil(share * n_rows))
+    n_train = n_rows - n_test
+    if not n_train:
+        return np.arange(n_rows)
+    if split.stratify:
+        counts = count_codes(labels.codes, len(labels.classes))
+        least = int(counts.argmin())
+        if counts[least] < 2:
+            raise RequestError(
+                f"split.stratify needs two rows of every class, and class "
+                f"{labels.classes[least]!r} has one; set it to false or remove that row."
+            )
+        if min(n_test, n_train) < len(labels.classes):
+            raise RequestError(
+                f"split.stratify needs a row of every class in each part, and "
+                f"split.test_fraction {share} leaves parts of {n_train:,} and {n_test:,} rows for "
+                f"{len(labels.classes):,} classes; change it."
+            )
+    _, test = train_test_split(
+        np.arange(n_rows),
+        test_size=share,
+        random_state=split.seed,
+        shuffle=True,
+        stratify=labels.codes if split.stratify else None,
+    )
+    rows: NDArray[np.int64] = test
+    return rows
+
+
+def _check_classes(split: NDArray[np.int8], labels: Labels, *, stratified: bool = False) -> None:
+    """Refuse classes that could only be guessed, and training rows of one class."""
+    if labels.kind != "classes":
+        return
+    total = count_codes(labels.codes, len(labels.classes))
+    if len(total) < 2:
+        raise RequestError(
+            f"The label {labels.name!r} has the same value {labels.classes[0]!r} in every row, so "
+            f"there is nothing to learn; choose another label, or none."
+        )
+    train = np.zeros_like(total)
+    for start in range(0, len(split), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        train += np.bincount(labels.codes[chunk][split[chunk] == 0], minlength=len(total))
+    if unseen := [labels.classes[i] for i in np.flatnonzero(train == 0)]:
+        advice = "" if stratified else "set split.stratify to true, or "
+        raise RequestError(
+            f"No training row has class {unseen[0]!r} of the label {labels.name!r}, but held-out "
+            f"rows have; {advice}use more rows."
+        )
+
+
+def _deal_folds(
+    fold: NDArray[np.int8],
+    codes: NDArray[np.int8],
+    split: SplitOptions,
+    n_folds: int,
+    labels: Labels,
+) -> None:
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    train = np.flatnonzero(codes == 0)
+    if not split.stratify:
+        dealer = KFold(n_folds, shuffle=True, random_state=split.seed).split(train)
+    else:
+        y = labels.codes[train]
+        counts = count_codes(y, len(labels.classes))
+        least = int(counts.argmin())
+        if counts[least] < n_folds:
+            raise RequestError(
+                f"split.folds must be at most the training rows of every class to be stratified, "
+                f"and class {labels.classes[least]!r} has {counts[least]:,}; got {n_folds}."
+            )
+        dealer = StratifiedKFold(n_folds, shuffle=True, random_state=split.seed).split(train, y)
+    for number, (_, validated) in enumerate(dealer):
+        fold[train[validated]] = number

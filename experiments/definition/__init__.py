@@ -1,0 +1,36 @@
+"""What is asked: an experiment's YAML file, read, validated and explained.
+
+Everything that is wrong with a request is found here, before any engine starts, and told as one
+sentence with the file, the line, the key and what was expected.
+"""
+
+from __future__ import annotations
+
+from experiments.definition.catalogue import catalogue_names
+from experiments.definition.host import check_host, granted
+from experiments.definition.loading import load_experiment
+from experiments.definition.models import (
+    ClusterOptions,
+    EngineOptions,
+    EnginesOptions,
+    Experiment,
+    MeasureOptions,
+    ResourceOptions,
+    SklearnOptions,
+)
+from experiments.definition.schema import experiment_schema
+
+__all__ = [
+    "ClusterOptions",
+    "EngineOptions",
+    "EnginesOptions",
+    "Experiment",
+    "MeasureOptions",
+    "ResourceOptions",
+    "SklearnOptions",
+    "catalogue_names",
+    "check_host",
+    "experiment_schema",
+    "granted",
+    "load_experiment",
+]

@@ -1,0 +1,66 @@
+"""A sweep: dotted keys with the values to try, expanded to points."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from experiments.definition.wording import KeyPath
+
+MOST_POINTS = 1000
+
+
+def count_points(sweep: Mapping[str, Sequence[Any]]) -> int:
+    """Return the number of combinations."""
+    return math.prod(len(values) for values in sweep.values())
+
+
+def combinations(sweep: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    """Yield every combination in the order written; the last key varies fastest.
+
+    Without a sweep there is one combination, of nothing.
+    """
+    for values in itertools.product(*sweep.values()):
+        yield dict(zip(sweep, values, strict=True))
+
+
+def at_point(tree: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of a definition's values with those of one point in place, and no sweep."""
+    placed = {key: copy.deepcopy(value) for key, value in tree.items() if key != "sweep"}
+    for key, value in point.items():
+        set_value(placed, tuple(key.split(".")), copy.deepcopy(value))
+    return placed
+
+
+def set_value(tree: dict[str, Any], path: KeyPath, value: Any) -> KeyPath | None:
+    """Set the value at a path in place, and create the sections above it that are missing.
+
+    Parameters
+    ----------
+    tree : dict
+        Nested mappings.
+    path : tuple of str
+        At least one key.
+    value : object
+        What to put there.
+
+    Returns
+    -------
+    tuple of str or None
+        The path of a value in the way that is no section, when nothing was set.
+    """
+    section = tree
+    for depth, key in enumerate(path[:-1], start=1):
+        if section.get(str(key)) is None:
+            section[str(key)] = {}
+        below = section[str(key)]
+        if not isinstance(below, dict):
+            return path[:depth]
+        section = below
+    section[str(path[-1])] = value
+    return None

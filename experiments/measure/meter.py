@@ -1,0 +1,104 @@
+"""Attribute what a process tree uses to the phases that it walks through."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from experiments.measure.tree import Usage, memory_in_use, usage
+from experiments.records import Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Reading the memory maps of a tree takes the longer the more memory it holds; the interval grows
+# with it, so that measuring never takes more than this share of one core.
+LARGEST_SHARE = 0.02
+SHORTEST_INTERVAL_S = 0.05
+
+
+class Meter:
+    """Sample one process tree and keep, for each phase, what it used.
+
+    The process that is measured waits at each boundary until `begin` or `end` has returned, so
+    that CPU seconds and bytes are those of the phase and of nothing else. Memory is sampled in
+    between: `sample_if_due` is to be called often.
+
+    Parameters
+    ----------
+    root : int
+        Process id at the root of the tree.
+    clock : callable
+        Returns seconds; `time.perf_counter` unless a test has another.
+    read : callable
+        Returns the usage of a tree; `usage` unless a test has another.
+    read_memory : callable
+        Returns the memory of a tree, in bytes; `memory_in_use` unless a test has another.
+
+    Attributes
+    ----------
+    peak_memory_bytes : int
+        Greatest memory of the tree in any sample so far.
+    """
+
+    def __init__(
+        self,
+        root: int,
+        clock: Callable[[], float] = time.perf_counter,
+        read: Callable[[int], Usage] = usage,
+        read_memory: Callable[[int], int] = memory_in_use,
+    ) -> None:
+        self.peak_memory_bytes = 0
+        self._root = root
+        self._clock = clock
+        self._read = read
+        self._read_memory = read_memory
+        self._phase: str | None = None
+        self._at_begin: Usage | None = None
+        self._phase_peak = 0
+        self._due = clock()
+
+    @property
+    def seconds_to_next(self) -> float:
+        """Seconds until a sample is due; 0 if it is."""
+        return max(0.0, self._due - self._clock())
+
+    def begin(self, phase: str) -> None:
+        """Start a phase."""
+        self._at_begin = self._read(self._root)
+        self._phase = phase
+        self._phase_peak = 0
+        self._note(self._at_begin.memory_bytes)
+
+    def end(self, wall_s: float) -> Phase:
+        """End the phase and return what it used; `wall_s` is what its process measured."""
+        if self._phase is None or self._at_begin is None:
+            raise RuntimeError("A phase can end only after it began.")
+        now, then = self._read(self._root), self._at_begin
+        self._note(now.memory_bytes)
+        phase = Phase(
+            name=self._phase,
+            wall_s=wall_s,
+            # A process that leaves the tree unseen takes its past along: never below zero
+            cpu_s=max(0.0, now.cpu_s - then.cpu_s),
+            peak_memory_bytes=self._phase_peak,
+            read_bytes=max(0, now.read_bytes - then.read_bytes),
+            write_bytes=max(0, now.write_bytes - then.write_bytes),
+        )
+        self._phase, self._at_begin = None, None
+        return phase
+
+    def sample_if_due(self) -> None:
+        """Sample the memory of the tree if the time for it has come."""
+        started = self._clock()
+        if started < self._due:
+            return
+        # CPU time and not wall: on a machine that the engine keeps busy, waiting is no cost
+        cpu = time.thread_time()
+        self._note(self._read_memory(self._root))
+        cost_s = time.thread_time() - cpu
+        self._due = started + max(SHORTEST_INTERVAL_S, cost_s / LARGEST_SHARE)
+
+    def _note(self, memory_bytes: int) -> None:
+        self._phase_peak = max(self._phase_peak, memory_bytes)
+        self.peak_memory_bytes = max(self.peak_memory_bytes, memory_bytes)

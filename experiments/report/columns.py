@@ -1,0 +1,170 @@
+"""One column of a table: an engine with everything it gave at one point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from experiments.records import Phase, Record
+
+# As their makers write them
+TITLES = {"sklearn": "scikit-learn", "dask": "Dask", "spark": "Spark"}
+NOT_FINISHED = "not finished"
+# the phases with a row of their own; all others are one row together
+SHOWN_PHASES = ("start", "load", "fit", "predict")
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """All records of one engine at one point.
+
+    Parameters
+    ----------
+    engine, implementation : str
+        What the column is of.
+    records : tuple of Record
+        In the order they were written.
+    planned : int
+        Number of records that a complete run has; 0 where that is unknown.
+    """
+
+    engine: str
+    implementation: str
+    records: tuple[Record, ...]
+    planned: int = 0
+
+    @property
+    def title(self) -> str:
+        """The engine's name as its makers write it."""
+        return title(self.engine)
+
+    @property
+    def outcome(self) -> str:
+        """The first outcome that is worse than degraded, or else the worst there is."""
+        outcomes = [record.outcome for record in self.records]
+        for outcome in outcomes:
+            if outcome not in {"completed", "degraded"}:
+                return outcome
+        if "degraded" in outcomes:
+            return "degraded"
+        return "completed" if outcomes and len(outcomes) >= self.planned else NOT_FINISHED
+
+    @property
+    def counts(self) -> bool:
+        """Whether its numbers may be compared with others by a ratio."""
+        return bool(self.records) and self.outcome in {"completed", NOT_FINISHED}
+
+    @property
+    def children(self) -> tuple[tuple[Record, ...], ...]:
+        """The records of each process: one process a round."""
+        rounds: dict[int, list[Record]] = {}
+        for record in self.records:
+            rounds.setdefault(record.round, []).append(record)
+        return tuple(tuple(records) for records in rounds.values())
+
+    @property
+    def whole_children(self) -> tuple[tuple[Record, ...], ...]:
+        """The processes without a failure; all of them where each has one."""
+        fine = {"completed", "degraded"}
+        whole = tuple(child for child in self.children if all(one.outcome in fine for one in child))
+        return whole or self.children
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the engine was granted, as its last process reported."""
+        return next((one.facts for one in reversed(self.records) if one.facts), {})
+
+    @property
+    def parameters(self) -> tuple[dict[str, Any], ...]:
+        """What became of each parameter, as the first process reported."""
+        return next((one.parameters for one in self.records if one.parameters), ())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader must know of its results, each once."""
+        return tuple(dict.fromkeys(line for one in self.records for line in one.warnings))
+
+    def metric_names(self) -> tuple[str, ...]:
+        """Return the metrics that any of its records has."""
+        return tuple(dict.fromkeys(name for one in self.records for name in one.metrics))
+
+    def metric(self, name: str) -> tuple[float | None, ...]:
+        """Return a metric of each repeat that has it; None where it is undefined."""
+        return tuple(one.metrics[name] for one in self.records if name in one.metrics)
+
+    def of_phase(
+        self, name: str, value: Callable[[Phase], float | None], *, warm: bool | None = None
+    ) -> list[float | None]:
+        """Return a value of each phase of that name: of all repeats, or of warm or cold ones."""
+        return [
+            value(phase)
+            for record in self.records
+            if warm is None or record.warm == warm
+            for phase in record.phases
+            if phase.name == name
+        ]
+
+    def of_child(self, value: Callable[[tuple[Record, ...]], float | None]) -> list[float | None]:
+        """Return a value of each process that did not fail."""
+        return [value(child) for child in self.whole_children]
+
+
+def title(engine: str) -> str:
+    """Return an engine's name as its makers write it."""
+    return TITLES.get(engine, engine)
+
+
+def phases(child: Iterable[Record]) -> list[Phase]:
+    """Return all phases of one process."""
+    return [phase for record in child for phase in record.phases]
+
+
+def total(values: Iterable[float | None]) -> float | None:
+    """Add up what is known; None where nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def wall_of_child(child: tuple[Record, ...]) -> float | None:
+    """Return the seconds of one process, explained or not."""
+    explained = total(phase.wall_s for phase in phases(child))
+    unexplained = unaccounted_of_child(child)
+    return total((explained, unexplained))
+
+
+def unaccounted_of_child(child: tuple[Record, ...]) -> float | None:
+    """Return the seconds of one process that no phase explains."""
+    return total(record.unaccounted_s for record in child)
+
+
+def other_wall_of_child(child: tuple[Record, ...]) -> float | None:
+    """Return the seconds of the phases that have no row of their own."""
+    return total(phase.wall_s for phase in phases(child) if phase.name not in SHOWN_PHASES)
+
+
+def cpu_of_child(child: tuple[Record, ...]) -> float | None:
+    """Return the CPU seconds of all phases of one process."""
+    return total(phase.cpu_s for phase in phases(child))
+
+
+def peak_memory_of_child(child: tuple[Record, ...]) -> float | None:
+    """Return the greatest memory of any phase of one process, in bytes."""
+    return max((phase.peak_memory_bytes for phase in phases(child)), default=None)
+
+
+def read_of_child(child: tuple[Record, ...]) -> float | None:
+    """Return the bytes that one process read from storage."""
+    return total(phase.read_bytes for phase in phases(child))
+
+
+def written_by_child(child: tuple[Record, ...]) -> float | None:
+    """Return the bytes that one process wrote to storage."""
+    return total(phase.write_bytes for phase in phases(child))
+
+
+def cores_used(phase: Phase) -> float | None:
+    """Return CPU seconds per second of a phase."""
+    return phase.cpu_s / phase.wall_s if phase.wall_s and phase.cpu_s is not None else None

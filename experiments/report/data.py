@@ -1,0 +1,70 @@
+"""Give a report as plain data, for programs: numbers in full, no text to parse."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from experiments.records import plain, to_json
+
+if TYPE_CHECKING:
+    from experiments.report.build import Report
+    from experiments.report.tables import Cell, Row, Table
+
+SCHEMA = 1
+
+
+def as_data(report: Report) -> dict[str, Any]:
+    """Return the report as one JSON object, with the records that it was made from."""
+    content = {
+        "schema": SCHEMA,
+        "folder": str(report.folder),
+        "run": report.run,
+        "experiment": report.experiment,
+        "question": report.question,
+        "started": report.started,
+        "completed": report.completed,
+        "tables": [_table(table) for table in report.tables],
+        "footnotes": list(report.footnotes),
+        "warnings": list(report.warnings),
+        "host": report.host,
+        "versions": report.versions,
+        "records": [to_json(record) for record in report.records],
+    }
+    data: dict[str, Any] = plain(content)
+    return data
+
+
+def _table(table: Table) -> dict[str, Any]:
+    names = [f"{head.engine}/{head.implementation}" for head in table.heads]
+    baseline = table.baseline
+    return {
+        "point": table.point,
+        "data": table.rows_asked,
+        "baseline": None if baseline is None else f"{baseline.engine}/{baseline.implementation}",
+        "columns": {name: asdict(head) for name, head in zip(names, table.heads, strict=True)},
+        "rows": [
+            {
+                "group": group.title,
+                "key": row.key,
+                "label": row.label,
+                "unit": row.unit,
+                "cells": {
+                    name: _cell(row, cell) for name, cell in zip(names, row.cells, strict=True)
+                },
+            }
+            for group in table.groups
+            for row in group.rows
+        ],
+        "disagreements": [asdict(one) for one in table.disagreements],
+        "problems": [asdict(one) for one in table.problems],
+    }
+
+
+def _cell(row: Row, cell: Cell) -> dict[str, Any] | str | None:
+    if cell.summary is None:
+        return cell.text or None
+    numbers = asdict(cell.summary)
+    if row.unit == "seconds" or cell.ratio is not None:
+        numbers["ratio"] = cell.ratio
+    return numbers

@@ -1,0 +1,166 @@
+"""Read what a run left in its folder."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from experiments.errors import RequestError
+from experiments.records import RECORDS_FILE, ends_torn, point_key, read_records
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from experiments.records import Record
+
+DESCRIPTION_FILE = "run.json"
+DEFINITION_FILE = "definition.yaml"
+DESCRIPTION_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The content of a run folder.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder.
+    description : dict
+        ``run.json``; empty where there is none.
+    definition : str
+        ``definition.yaml`` as it stands; empty where there is none.
+    records : tuple of Record
+        In the order they were written.
+    torn : bool
+        Whether the last line was only half written.
+    """
+
+    path: Path
+    description: dict[str, Any]
+    definition: str
+    records: tuple[Record, ...]
+    torn: bool
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The definition as plain data; empty where it cannot be read."""
+        import yaml
+
+        try:
+            content = yaml.safe_load(self.definition)
+        except yaml.YAMLError:
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    @property
+    def points(self) -> tuple[dict[str, Any], ...]:
+        """The points of the sweep in the order planned, or else in that of the records."""
+        planned = self.description.get("points")
+        found: dict[str, dict[str, Any]] = {}
+        for key in planned if isinstance(planned, dict) else ():
+            point = _json_object(key)
+            if point is not None:
+                found[point_key(point)] = point
+        for record in self.records:
+            found.setdefault(point_key(record.point), record.point)
+        return tuple(found.values())
+
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The engines that were asked for, then any other that has records."""
+        section = self.asked.get("engines")
+        names = [str(name) for name in section] if isinstance(section, dict | list) else []
+        names += [record.engine for record in self.records]
+        return tuple(dict.fromkeys(names))
+
+    def about(self, point: dict[str, Any]) -> dict[str, Any]:
+        """Return what ``run.json`` says of the data at a point; empty where it says nothing."""
+        points = self.description.get("points")
+        about = points.get(point_key(point)) if isinstance(points, dict) else None
+        return about if isinstance(about, dict) else {}
+
+    def agreement(self, point: dict[str, Any]) -> dict[frozenset[str], float]:
+        """Return the adjusted Rand index between the labels of every two engines at a point."""
+        agreement = self.description.get("agreement")
+        pairs = agreement.get(point_key(point)) if isinstance(agreement, dict) else None
+        return {
+            frozenset(pair.split("~")): float(value)
+            for pair, value in (pairs or {}).items()
+            if isinstance(value, int | float)
+        }
+
+
+def read_run(path: Path) -> RunFiles:
+    """Read a run folder.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder.
+
+    Returns
+    -------
+    RunFiles
+        All that the tables are made from.
+
+    Raises
+    ------
+    RequestError
+        If it is no run folder, or a file in it cannot be read.
+    """
+    records = path / RECORDS_FILE
+    if not path.is_dir():
+        raise RequestError(f"There is no run folder {path}; give the folder that a run printed.")
+    description = _description(path / DESCRIPTION_FILE)
+    if not records.exists():
+        if not description:
+            raise RequestError(
+                f"The folder {path} is not a run: it has no {RECORDS_FILE}; "
+                "give the folder that a run printed."
+            )
+        raise RequestError(
+            f"The run in {path} ended before its first record, so there is nothing to report; "
+            "run the experiment again."
+        )
+    return RunFiles(
+        path=path,
+        description=description,
+        definition=_text(path / DEFINITION_FILE),
+        records=read_records(records),
+        torn=ends_torn(records),
+    )
+
+
+def _description(path: Path) -> dict[str, Any]:
+    text = _text(path)
+    if not text:
+        return {}
+    content = _json_object(text)
+    if content is None:
+        raise RequestError(f"{path} is not a JSON object; remove it to report without it.")
+    schema = content.get("schema")
+    if isinstance(schema, int) and schema > DESCRIPTION_SCHEMA:
+        raise RequestError(
+            f"{path} was written by a newer version (schema {schema}, and this one reads "
+            f"{DESCRIPTION_SCHEMA}); update enginebench."
+        )
+    return content
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+    except OSError as exc:
+        raise RequestError(f"{path} cannot be read: {exc.strerror}.") from exc

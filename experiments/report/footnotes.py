@@ -1,0 +1,85 @@
+"""Footnotes: what became of each parameter, and what else a reader must know of an engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from experiments.report.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from experiments.report.columns import Column
+
+
+class Footnotes:
+    """Number footnotes in the order they are first needed; equal ones share a number."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def add(self, text: str) -> int:
+        """Return the number of a footnote."""
+        return self._numbers.setdefault(text, len(self._numbers) + 1)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All footnotes; number 1 comes first."""
+        return tuple(self._numbers)
+
+
+def footnotes_of(column: Column) -> Iterable[str]:
+    """Return what a reader must know of one engine.
+
+    That is each parameter that was converted or rejected, each that is not quite the same, and
+    each warning of the engine.
+    """
+    for parameter in column.parameters:
+        if text := _parameter(parameter):
+            yield f"{column.title}: {text}"
+    for warning in column.warnings:
+        yield f"{column.title}: {sentence(warning)}"
+
+
+def marks(numbers: Sequence[int]) -> str:
+    """Return footnote numbers with runs shortened: ``"1-3,7"``."""
+    runs: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(
+        f"{run[0]}-{run[-1]}" if len(run) > 2 else ",".join(map(str, run)) for run in runs
+    )
+
+
+def sentence(text: str) -> str:
+    """Return a text that ends like a sentence."""
+    text = clean(text)
+    return text if not text or text[-1] in ".!?" else f"{text}."
+
+
+def shown(value: Any) -> str:
+    """Return the value of a parameter as a definition would give it."""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if value is None:
+        return "unset"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return clean(value)
+
+
+def _parameter(parameter: dict[str, Any]) -> str:
+    name, why = clean(parameter.get("name", "?")), sentence(parameter.get("why") or "")
+    asked = shown(parameter.get("asked"))
+    match parameter.get("verdict"):
+        case "convert":
+            given = f"{clean(parameter.get('native') or '')} {shown(parameter.get('value'))}"
+            return f"{name} {asked} is converted to {given.strip()}. {why}"
+        case "reject":
+            return f"{name} {asked} is not given to the engine. {why}"
+        case _ if why:
+            return f"{name} {asked}: {why}"
+    return ""

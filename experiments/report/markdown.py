@@ -1,0 +1,203 @@
+"""Write a report as Markdown: ``report.md`` in the run folder."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from experiments.errors import RequestError
+from experiments.report.cells import label, show
+from experiments.report.footnotes import marks, shown
+from experiments.report.text import markdown, markdown_block, markdown_code
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from experiments.report.build import Report
+    from experiments.report.tables import Head, Row, Table
+
+REPORT_FILE = "report.md"
+
+
+def write_markdown(report: Report) -> Path:
+    """Write ``report.md`` into the run folder, whole or not at all, and return its path.
+
+    Raises
+    ------
+    RequestError
+        If the folder cannot be written.
+    """
+    path = report.folder / REPORT_FILE
+    try:
+        descriptor, aside = tempfile.mkstemp(prefix=f".{REPORT_FILE}.", dir=report.folder)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                # mkstemp makes files for the owner alone; a report is for whoever sees the folder
+                os.fchmod(file.fileno(), 0o644)
+                file.write(as_markdown(report))
+            Path(aside).replace(path)
+        except BaseException:
+            Path(aside).unlink(missing_ok=True)
+            raise
+    except OSError as exc:
+        raise RequestError(f"The report {path} cannot be written: {exc.strerror}.") from exc
+    return path
+
+
+def as_markdown(report: Report) -> str:
+    """Return the report as GitHub-flavoured Markdown.
+
+    Nothing from data can add markup: see `experiments.report.text`.
+    """
+    blocks = [f"# {markdown(report.experiment)}"]
+    if report.question:
+        blocks.append(f"**{markdown(report.question)}**")
+    about = [
+        ("Run", markdown_code(report.run)),
+        ("Started", markdown(report.started)),
+        ("Asked", markdown(report.workload)),
+        ("Given", markdown(report.granted)),
+    ]
+    blocks.append("\n".join(f"- {name}: {value}" for name, value in about if value))
+    for table in report.tables:
+        blocks.extend(_table(table))
+    blocks.extend(_listed("## Footnotes", report.footnotes, numbered=True))
+    blocks.extend(_listed("## Warnings", report.warnings))
+    blocks.extend(_listed("## What this comparison does not show", report.limits))
+    blocks.extend(_meanings(report.tables))
+    blocks.extend(_parameters(report))
+    blocks.extend(_pairs("## Machine", report.host))
+    blocks.extend(_pairs("## Versions", report.versions))
+    if report.definition:
+        blocks += ["## Definition as run", markdown_block(report.definition, "yaml")]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _table(table: Table) -> Iterable[str]:
+    if table.point:
+        point = ", ".join(f"{key} = {value}" for key, value in table.point.items())
+        yield f"## {markdown(point)}"
+    else:
+        yield "## Comparison"
+    if table.rows_asked:
+        yield markdown(table.rows_asked)
+    if table.disagreements:
+        lines = ["> **The engines do not agree.**", ">"]
+        lines += [f"> - {markdown(one.text)}" for one in table.disagreements]
+        yield "\n".join(lines)
+    lines = [
+        _line("", (_head(head) for head in table.heads)),
+        _line("---", ("---:" for _ in table.heads)),
+    ]
+    for group in table.groups:
+        lines.append(_line(f"**{group.title}**", ("" for _ in table.heads)))
+        lines += [_line(_label(row), _cells(row)) for row in group.rows]
+    yield "\n".join(lines)
+    yield _legend(table)
+    if table.problems:
+        yield "\n".join(
+            f"- **{markdown(one.engine)} {markdown(one.outcome)}**"
+            + (f" in {one.where}" if one.where else "")
+            + (f": {markdown(one.message)}" if one.message else "")
+            + (f" Log: {markdown_code(one.log)}" if one.log else "")
+            for one in table.problems
+        )
+
+
+def _line(first: str, cells: Iterable[str]) -> str:
+    return f"| {' | '.join([first, *cells])} |"
+
+
+def _head(head: Head) -> str:
+    text = f"{markdown(head.title)}{_marks(head.marks)}<br>{markdown(head.implementation)}"
+    if head.outcome != "completed":
+        text += f"<br>**{markdown(head.outcome)}**"
+    return text
+
+
+def _label(row: Row) -> str:
+    return f"{markdown(label(row))}{_marks(row.marks)}"
+
+
+def _cells(row: Row) -> Iterable[str]:
+    for cell in row.cells:
+        text = show(row, cell)
+        value = f"{markdown(text.value)} ({text.beside})" if text.beside else markdown(text.value)
+        yield f"{value}<br>{markdown(text.spread)}" if text.spread else value
+
+
+def _marks(numbers: tuple[int, ...]) -> str:
+    return f" <sup>{marks(numbers)}</sup>" if numbers else ""
+
+
+def _legend(table: Table) -> str:
+    if table.baseline is None:
+        ratio = "No engine completed, so there are no ratios."
+    else:
+        ratio = f"x: times as much as {markdown(table.baseline.name)}."
+    return (
+        f"{ratio} n: measurements; shown are the median and below it the least and greatest, or "
+        "the quartiles from n = 5 on. What did not complete, or only degraded, has no ratio."
+    )
+
+
+def _listed(title: str, lines: tuple[str, ...], *, numbered: bool = False) -> Iterable[str]:
+    if lines:
+        yield title
+        yield "\n".join(
+            f"{f'{number}.' if numbered else '-'} {markdown(line)}"
+            for number, line in enumerate(lines, start=1)
+        )
+
+
+def _meanings(tables: tuple[Table, ...]) -> Iterable[str]:
+    rows = (row for table in tables for group in table.groups for row in group.rows)
+    meanings = {row.label: row.meaning for row in rows if row.meaning}
+    if meanings:
+        yield "## What the rows mean"
+        yield "\n".join(f"- {markdown(name)}: {markdown(text)}" for name, text in meanings.items())
+
+
+def _parameters(report: Report) -> Iterable[str]:
+    """Return what became of each parameter on each engine, once for each engine."""
+    engines: dict[str, tuple[str, tuple[dict[str, object], ...]]] = {}
+    for table in report.tables:
+        for head in table.heads:
+            found = next(
+                (
+                    record.parameters
+                    for record in report.records
+                    if record.parameters
+                    and (record.engine, record.implementation) == (head.engine, head.implementation)
+                    and record.point == table.point
+                ),
+                (),
+            )
+            if found:
+                engines.setdefault(head.name, (head.title, found))
+    if not engines:
+        return
+    yield "## Parameters"
+    if len(report.tables) > 1:
+        yield "As at the first point of the sweep; the footnotes have every point."
+    for name, (_, parameters) in engines.items():
+        lines = [
+            _line("Parameter", ("asked", "verdict", "given as", "value")),
+            _line("---", ("---", "---", "---", "---")),
+        ]
+        for one in parameters:
+            rejected = one.get("verdict") == "reject"
+            given = one.get("native") or ("-" if rejected else "several calls")
+            value = "-" if rejected else shown(one.get("value"))
+            cells = (shown(one.get("asked")), one.get("verdict"), given, value)
+            lines.append(_line(markdown(one.get("name")), (markdown(cell) for cell in cells)))
+        yield f"### {markdown(name)}"
+        yield "\n".join(lines)
+
+
+def _pairs(title: str, pairs: dict[str, str]) -> Iterable[str]:
+    if pairs:
+        yield title
+        yield "\n".join(f"- {markdown(name)}: {markdown(value)}" for name, value in pairs.items())

@@ -1,0 +1,86 @@
+"""Show a report in a notebook, as HTML that needs no script and no style sheet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from experiments.report.cells import label, show
+from experiments.report.footnotes import marks
+from experiments.report.text import hypertext
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from experiments.report.build import Report
+    from experiments.report.tables import Head, Row, Table
+
+_RIGHT = ' style="text-align:right"'
+_LEFT = ' style="text-align:left"'
+
+
+def as_html(report: Report) -> str:
+    """Return the report as a fragment of HTML; everything from data is escaped."""
+    parts = [f"<h3>{hypertext(report.experiment)}</h3>"]
+    parts += [
+        f"<p>{hypertext(line)}</p>"
+        for line in (report.question, report.workload, report.granted)
+        if line
+    ]
+    for table in report.tables:
+        parts.extend(_table(table))
+    if report.footnotes:
+        items = "".join(f"<li>{hypertext(text)}</li>" for text in report.footnotes)
+        parts.append(f"<ol>{items}</ol>")
+    if report.warnings:
+        parts.append(_items(report.warnings))
+    return f"<div>{''.join(parts)}</div>"
+
+
+def _table(table: Table) -> Iterable[str]:
+    if table.point:
+        point = ", ".join(f"{key} = {value}" for key, value in table.point.items())
+        yield f"<h4>{hypertext(point)}</h4>"
+    if table.rows_asked:
+        yield f"<p>{hypertext(table.rows_asked)}</p>"
+    if table.disagreements:
+        yield "<p><strong>The engines do not agree.</strong></p>"
+        yield _items(one.text for one in table.disagreements)
+    heads = "".join(f"<th{_RIGHT}>{_head(head)}</th>" for head in table.heads)
+    rows = []
+    for group in table.groups:
+        span = len(table.heads) + 1
+        rows.append(f'<tr><th colspan="{span}"{_LEFT}>{hypertext(group.title)}</th></tr>')
+        rows += [f"<tr><td{_LEFT}>{_label(row)}</td>{_cells(row)}</tr>" for row in group.rows]
+    yield (f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>")
+    if table.problems:
+        yield _items(
+            f"{one.engine} {one.outcome}: {one.message}" + (f" Log: {one.log}" if one.log else "")
+            for one in table.problems
+        )
+
+
+def _items(texts: Iterable[str]) -> str:
+    return f"<ul>{''.join(f'<li>{hypertext(text)}</li>' for text in texts)}</ul>"
+
+
+def _head(head: Head) -> str:
+    text = f"{hypertext(head.title)}{_marks(head.marks)}<br>{hypertext(head.implementation)}"
+    return text if head.outcome == "completed" else f"{text}<br>{hypertext(head.outcome)}"
+
+
+def _label(row: Row) -> str:
+    return f"{hypertext(label(row))}{_marks(row.marks)}"
+
+
+def _cells(row: Row) -> str:
+    cells = []
+    for cell in row.cells:
+        text = show(row, cell)
+        value = f"{text.value} ({text.beside})" if text.beside else text.value
+        spread = f"<br><small>{hypertext(text.spread)}</small>" if text.spread else ""
+        cells.append(f"<td{_RIGHT}>{hypertext(value)}{spread}</td>")
+    return "".join(cells)
+
+
+def _marks(numbers: tuple[int, ...]) -> str:
+    return f" <sup>{marks(numbers)}</sup>" if numbers else ""

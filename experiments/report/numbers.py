@@ -1,0 +1,113 @@
+"""Round numbers for display; nowhere else is a number rounded.
+
+Every function takes None for a number that does not exist, and shows a dash.
+"""
+
+from __future__ import annotations
+
+import math
+
+MISSING = "-"
+_MEMORY_UNITS = ("KiB", "MiB", "GiB", "TiB")
+
+
+def significant(value: float, digits: int) -> str:
+    """Return a number with so many significant digits, and with no fewer before its point."""
+    if value == 0:
+        return "0"
+    shown = f"{value:.{digits - 1}e}"
+    exponent = int(shown.partition("e")[2])
+    return f"{value:,.{max(0, digits - 1 - exponent)}f}"
+
+
+def seconds(value: float | None) -> str:
+    """Return a duration: milliseconds below a second, three digits."""
+    if value is None:
+        return MISSING
+    if float(f"{abs(value):.2e}") < 1:
+        return f"{significant(value * 1e3, 3)} ms" if abs(value) >= 5e-7 else "0 s"
+    return f"{significant(value, 3)} s"
+
+
+def seconds_range(low: float, high: float) -> str:
+    """Return two durations in the unit of the greater one."""
+    if float(f"{high:.2e}") < 1:
+        return f"{_at_least_as_fine(low * 1e3, high * 1e3)} ms"
+    return f"{_at_least_as_fine(low, high)} s"
+
+
+def memory(value: float | None) -> str:
+    """Return bytes in the binary unit that leaves at most four digits before the point."""
+    if value is None:
+        return MISSING
+    if value < 1024:
+        return f"{value:.0f} B"
+    scaled, unit = _scaled(value)
+    return f"{significant(scaled, 3)} {unit}"
+
+
+def memory_range(low: float, high: float) -> str:
+    """Return two amounts of bytes, each in a unit of its own where these differ."""
+    first, second = memory(low), memory(high)
+    amount, _, unit = first.partition(" ")
+    return f"{amount}-{second}" if second.endswith(f" {unit}") else f"{first}-{second}"
+
+
+def score(value: float | None) -> str:
+    """Return a score with six significant digits, enough to see where engines differ."""
+    if value is None:
+        return MISSING
+    if value and not 1e-4 <= abs(value) < 1e7:
+        return f"{value:.5e}"
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    shown = significant(value, 6)
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown
+
+
+def score_range(low: float, high: float) -> str:
+    """Return two scores, which may be negative: a dash between them would be a sign."""
+    return f"{score(low)} to {score(high)}"
+
+
+def number(value: float | None) -> str:
+    """Return a plain number with three significant digits."""
+    if value is None:
+        return MISSING
+    return f"{value:,.0f}" if float(value).is_integer() else significant(value, 3)
+
+
+def number_range(low: float, high: float) -> str:
+    """Return two plain numbers."""
+    return f"{number(low)}-{number(high)}"
+
+
+def ratio(value: float | None) -> str:
+    """Return how many times as much something is: ``"4.1x"``."""
+    if value is None:
+        return ""
+    digits = 2 if float(f"{value:.1e}") < 100 else 3
+    return f"{significant(value, digits)}x"
+
+
+def share(value: float | None) -> str:
+    """Return a share of one as a percentage."""
+    if value is None:
+        return ""
+    percent = value * 100
+    return "0%" if percent < 0.05 else f"{significant(percent, 1 if percent < 1 else 2)}%"
+
+
+def _scaled(value: float) -> tuple[float, str]:
+    power = min(len(_MEMORY_UNITS), int(math.log(value, 1024)))
+    # 1023.96 MiB rounds to four digits: show it in the next unit
+    if power < len(_MEMORY_UNITS) and float(f"{value / 1024**power:.2e}") >= 1000:
+        power += 1
+    return value / 1024**power, _MEMORY_UNITS[power - 1]
+
+
+def _at_least_as_fine(low: float, high: float) -> str:
+    """Show both with the decimals of the greater one, so that they can be compared."""
+    exponent = int(f"{high:.2e}".partition("e")[2])
+    decimals = max(0, 2 - exponent)
+    return f"{low:,.{decimals}f}-{high:,.{decimals}f}"

@@ -1,0 +1,585 @@
+"""Build the comparison of the engines from the records of a run.
+
+Nothing here formats a page: `terminal`, `markdown` and `notebook` show what is built.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from experiments.metrics import METRICS
+from experiments.report import columns as of
+from experiments.report.columns import SHOWN_PHASES, Column
+from experiments.report.disagreements import find_disagreements
+from experiments.report.footnotes import Footnotes, footnotes_of
+from experiments.report.summary import Summary, summarise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from experiments.report.disagreements import Disagreement
+    from experiments.report.folder import RunFiles
+
+Unit: TypeAlias = Literal["seconds", "bytes", "score", "number", "text"]
+BASELINE = "sklearn"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one engine gave in one row.
+
+    Parameters
+    ----------
+    summary : Summary or None
+        The numbers, in full; None where nothing was measured.
+    ratio : float or None
+        Median as a multiple of the baseline's.
+    share : float or None
+        Median as a share of the whole.
+    text : str
+        What stands in place of a number.
+    """
+
+    summary: Summary | None = None
+    ratio: float | None = None
+    share: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure on all engines.
+
+    Parameters
+    ----------
+    key : str
+        Stable name, with its unit.
+    label : str
+        Name for people.
+    unit : {"seconds", "bytes", "score", "number", "text"}
+        How its numbers are shown.
+    cells : tuple of Cell
+        One a column.
+    meaning : str
+        One sentence that says what was measured.
+    marks : tuple of int
+        Footnotes.
+    """
+
+    key: str
+    label: str
+    unit: Unit
+    cells: tuple[Cell, ...]
+    meaning: str
+    marks: tuple[int, ...] = ()
+
+    @property
+    def n(self) -> int | None:
+        """Number of values in each cell where it is the same in all; None otherwise."""
+        counts = {cell.summary.n for cell in self.cells if cell.summary}
+        return counts.pop() if len(counts) == 1 else None
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows under one heading."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Head:
+    """Top of a column.
+
+    Parameters
+    ----------
+    engine, title, implementation : str
+        Whose column it is.
+    outcome : str
+        One of `experiments.records.OUTCOMES`, or "not finished".
+    marks : tuple of int
+        Footnotes.
+    """
+
+    engine: str
+    title: str
+    implementation: str
+    outcome: str
+    marks: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Engine and implementation."""
+        return f"{self.title} ({self.implementation})"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why an engine did not complete.
+
+    Parameters
+    ----------
+    engine, outcome, where, message : str
+        What happened to which engine, in which round and repeat.
+    log : str or None
+        Path of its log, relative to the run folder.
+    """
+
+    engine: str
+    outcome: str
+    where: str
+    message: str
+    log: str | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """The engines side by side at one point of a sweep.
+
+    Parameters
+    ----------
+    point : dict
+        Values of the swept keys; empty without a sweep.
+    rows_asked : str
+        The data: what was learned from, and what was scored on.
+    heads : tuple of Head
+        The columns.
+    groups : tuple of Group
+        Accuracy, Time and Resources.
+    baseline : Head or None
+        The column that ratios refer to; None where no engine completed.
+    disagreements : tuple of Disagreement
+        Where the engines answer differently.
+    problems : tuple of Problem
+        Why engines did not complete.
+    """
+
+    point: dict[str, Any]
+    rows_asked: str
+    heads: tuple[Head, ...]
+    groups: tuple[Group, ...]
+    baseline: Head | None
+    disagreements: tuple[Disagreement, ...] = ()
+    problems: tuple[Problem, ...] = field(default=())
+
+
+def build_tables(files: RunFiles) -> tuple[tuple[Table, ...], tuple[str, ...]]:
+    """Build one table for each point of the sweep.
+
+    Parameters
+    ----------
+    files : RunFiles
+        Content of a run folder.
+
+    Returns
+    -------
+    tables : tuple of Table
+        In the order of the plan.
+    footnotes : tuple of str
+        Shared by all tables; number 1 comes first.
+    """
+    notes = Footnotes()
+    tables = tuple(_table(files, point, notes) for point in files.points)
+    return tables, notes.texts
+
+
+def _table(files: RunFiles, point: dict[str, Any], notes: Footnotes) -> Table:
+    columns = _columns(files, point)
+    baseline = _baseline(columns)
+    heads = tuple(
+        Head(
+            one.engine,
+            one.title,
+            one.implementation,
+            one.outcome,
+            tuple(notes.add(text) for text in footnotes_of(one)),
+        )
+        for one in columns
+    )
+    agreement = files.agreement(point)
+    builder = _Rows(columns, baseline)
+    groups = (
+        Group("Accuracy", tuple(_accuracy(builder, agreement, notes))),
+        Group("Time", tuple(_time(builder))),
+        Group("Resources", tuple(_resources(builder))),
+    )
+    return Table(
+        point=point,
+        rows_asked=_rows_asked(files.about(point)),
+        heads=heads,
+        groups=tuple(group for group in groups if group.rows),
+        baseline=None if baseline is None else heads[columns.index(baseline)],
+        disagreements=find_disagreements(columns, agreement),
+        problems=tuple(problem for one in columns for problem in _problems(one)),
+    )
+
+
+def _columns(files: RunFiles, point: dict[str, Any]) -> list[Column]:
+    """Return a column for each engine and implementation, in the order asked."""
+    here = [record for record in files.records if record.point == point]
+    planned = _planned(files.asked, point)
+    columns = []
+    for engine in files.engines:
+        own = [record for record in here if record.engine == engine]
+        implementations = dict.fromkeys(record.implementation for record in own)
+        columns += [
+            Column(
+                engine,
+                implementation,
+                tuple(one for one in own if one.implementation == implementation),
+                planned,
+            )
+            for implementation in implementations or ("library",)
+        ]
+    return columns
+
+
+def _planned(asked: dict[str, Any], point: dict[str, Any]) -> int:
+    """Return the number of records of a complete engine; 0 where the definition is not there."""
+    measure = asked.get("measure")
+    if not isinstance(measure, dict):
+        return 0
+    swept = {key.removeprefix("measure."): value for key, value in point.items()}
+    both = {**measure, **swept}
+    rounds, warm = both.get("rounds", 1), both.get("warm_repeats", 1)
+    known = isinstance(rounds, int) and isinstance(warm, int)
+    return rounds * (1 + warm) if known else 0
+
+
+def _baseline(columns: Sequence[Column]) -> Column | None:
+    eligible = [one for one in columns if one.counts]
+    return next((one for one in eligible if one.engine == BASELINE), next(iter(eligible), None))
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Make rows over some columns."""
+
+    columns: list[Column]
+    baseline: Column | None
+
+    def make(
+        self,
+        key: str,
+        label: str,
+        unit: Unit,
+        values: Callable[[Column], Iterable[float | None]],
+        meaning: str,
+        *,
+        ratio: bool = False,
+        share_of: Callable[[Column], Iterable[float | None]] | None = None,
+        marks: tuple[int, ...] = (),
+    ) -> Row | None:
+        """Return a row, or None where no engine has a value."""
+        summaries = [summarise(values(one)) for one in self.columns]
+        if not any(summaries):
+            return None
+        reference = None
+        if ratio and self.baseline is not None and len(self.columns) > 1:
+            reference = summaries[self.columns.index(self.baseline)]
+        cells = tuple(
+            self._cell(one, summary, reference, share_of)
+            for one, summary in zip(self.columns, summaries, strict=True)
+        )
+        return Row(key, label, unit, cells, meaning, marks)
+
+    def _cell(
+        self,
+        column: Column,
+        summary: Summary | None,
+        reference: Summary | None,
+        share_of: Callable[[Column], Iterable[float | None]] | None,
+    ) -> Cell:
+        if summary is None:
+            return Cell(text=missing(column))
+        whole = summarise(share_of(column)) if share_of else None
+        return Cell(
+            summary,
+            ratio=_quotient(summary, reference) if column.counts else None,
+            share=_quotient(summary, whole),
+        )
+
+    def texts(self, key: str, label: str, text: Callable[[Column], str], meaning: str) -> Row:
+        """Return a row of texts."""
+        cells = tuple(Cell(text=text(one) or missing(one)) for one in self.columns)
+        return Row(key, label, "text", cells, meaning)
+
+
+def missing(column: Column) -> str:
+    """Return what stands where an engine has no number: its outcome, if that is the reason."""
+    return "" if column.outcome in {"completed", "degraded"} else column.outcome
+
+
+def _quotient(summary: Summary, reference: Summary | None) -> float | None:
+    if reference is None or not reference.median:
+        return None
+    return summary.median / reference.median
+
+
+def _accuracy(
+    rows: _Rows, agreement: dict[frozenset[str], float], notes: Footnotes
+) -> Iterable[Row]:
+    names = dict.fromkeys(name for one in rows.columns for name in one.metric_names())
+    for name in names:
+        metric = METRICS.get(name)
+        marks = []
+        for one in rows.columns:
+            if len(set(one.metric(name))) > 1:
+                shown = metric.title if metric else name
+                marks.append(
+                    notes.add(
+                        f"{one.title}: {shown} differs between repeats of the same seed; "
+                        "its spread is shown."
+                    )
+                )
+        row = rows.make(
+            name,
+            metric.title if metric else name,
+            "score",
+            lambda column, name=name: _once(column.metric(name)),  # type: ignore[misc]
+            metric.description if metric else "",
+            marks=tuple(marks),
+        )
+        yield row or Row(
+            name,
+            metric.title if metric else name,
+            "score",
+            tuple(
+                Cell(text="undefined" if one.metric(name) else missing(one)) for one in rows.columns
+            ),
+            metric.description if metric else "",
+        )
+    if agreement and rows.columns:
+        yield _agreement(rows, agreement)
+    iterations = rows.make(
+        "n_iter",
+        "Iterations",
+        "number",
+        lambda column: _once([one.model.get("n_iter") for one in column.records]),
+        "Iterations over the training rows until the engine's own stopping rule was met.",
+    )
+    if iterations:
+        yield iterations
+
+
+def _once(values: Sequence[float | None]) -> list[float | None]:
+    """Return all values if they differ, and one if they are the same: that is no spread."""
+    known = [value for value in values if value is not None]
+    return list(dict.fromkeys(known)) if len(set(known)) == 1 else list(known)
+
+
+def _agreement(rows: _Rows, agreement: dict[frozenset[str], float]) -> Row:
+    engines = [one.engine for one in rows.columns]
+    to = BASELINE if BASELINE in engines else engines[0]
+    cells = []
+    for one in rows.columns:
+        rand = (
+            1.0 if one.engine == to and one.records else agreement.get(frozenset((to, one.engine)))
+        )
+        if one.engine == to and not any(to in pair for pair in agreement):
+            rand = None
+        cells.append(Cell(summarise([rand]), text="" if rand is not None else missing(one)))
+    return Row(
+        "adjusted_rand_to_baseline",
+        f"Adjusted Rand index (to {of.title(to)}'s labels)",
+        "score",
+        tuple(cells),
+        f"Agreement of an engine's clusters with those of {of.title(to)} on the scored rows: 1 for "
+        "the same clusters, about 0 for unrelated ones.",
+    )
+
+
+def _time(rows: _Rows) -> Iterable[Row]:
+    def wall(name: str, *, warm: bool | None = None) -> Callable[[Column], list[float | None]]:
+        return lambda column: column.of_phase(name, lambda phase: phase.wall_s, warm=warm)
+
+    names = {p.name for one in rows.columns for record in one.records for p in record.phases}
+    others = sorted(names - set(SHOWN_PHASES))
+    made = (
+        rows.make(
+            "start_wall_s",
+            "start",
+            "seconds",
+            wall("start"),
+            "Import the engine's libraries and start its session: workers, the JVM.",
+            ratio=True,
+        ),
+        rows.make(
+            "load_wall_s",
+            "load",
+            "seconds",
+            wall("load"),
+            "Read the prepared rows and hold them in the engine's memory.",
+            ratio=True,
+        ),
+        rows.make(
+            "fit_cold_wall_s",
+            "fit, cold",
+            "seconds",
+            wall("fit", warm=False),
+            "The first fit of a process.",
+            ratio=True,
+        ),
+        rows.make(
+            "fit_warm_wall_s",
+            "fit, warm",
+            "seconds",
+            wall("fit", warm=True),
+            "Every further fit in the same process.",
+            ratio=True,
+        ),
+        rows.make(
+            "predict_cold_wall_s",
+            "predict, cold",
+            "seconds",
+            wall("predict", warm=False),
+            "The first prediction of all scored rows, brought to the host.",
+            ratio=True,
+        ),
+        rows.make(
+            "predict_warm_wall_s",
+            "predict, warm",
+            "seconds",
+            wall("predict", warm=True),
+            "Every further prediction in the same process.",
+            ratio=True,
+        ),
+        rows.make(
+            "other_wall_s",
+            ", ".join(others),
+            "seconds",
+            lambda column: column.of_child(of.other_wall_of_child),
+            "What else the process was asked for: save the predictions, inspect what it was "
+            "granted, stop the session.",
+            ratio=True,
+        ),
+        rows.make(
+            "total_wall_s",
+            "whole process",
+            "seconds",
+            lambda column: column.of_child(of.wall_of_child),
+            "One process from its start to its end, with all its fits and predictions.",
+            ratio=True,
+        ),
+        rows.make(
+            "unaccounted_s",
+            "of it unaccounted",
+            "seconds",
+            lambda column: column.of_child(of.unaccounted_of_child),
+            "Seconds of the process that no phase explains, and their share of the whole.",
+            share_of=lambda column: column.of_child(of.wall_of_child),
+        ),
+    )
+    return (row for row in made if row)
+
+
+def _resources(rows: _Rows) -> Iterable[Row]:
+    warm = any(record.warm for one in rows.columns for record in one.records)
+    which = "warm" if warm else "cold"
+    made = (
+        rows.make(
+            "fit_cpu_s",
+            f"CPU time, fit {which}",
+            "seconds",
+            lambda column: column.of_phase("fit", lambda phase: phase.cpu_s, warm=warm),
+            "CPU seconds of the whole process tree in one fit.",
+            ratio=True,
+        ),
+        rows.make(
+            "total_cpu_s",
+            "CPU time, whole",
+            "seconds",
+            lambda column: column.of_child(of.cpu_of_child),
+            "CPU seconds of the whole process tree in all phases of one process.",
+            ratio=True,
+        ),
+        rows.make(
+            "fit_cores_used",
+            f"cores used, fit {which}",
+            "number",
+            lambda column: column.of_phase("fit", of.cores_used, warm=warm),
+            "CPU seconds per second of a fit.",
+        ),
+        rows.make(
+            "peak_memory_bytes",
+            "peak memory",
+            "bytes",
+            lambda column: column.of_child(of.peak_memory_of_child),
+            "Greatest memory of the whole process tree (proportional set size) in any phase.",
+            ratio=True,
+        ),
+        rows.make(
+            "read_bytes",
+            "read from storage",
+            "bytes",
+            lambda column: column.of_child(of.read_of_child),
+            "Bytes that came from storage; what the page cache serves is not read.",
+        ),
+        rows.make(
+            "write_bytes",
+            "written to storage",
+            "bytes",
+            lambda column: column.of_child(of.written_by_child),
+            "Bytes that the process tree wrote to storage.",
+        ),
+        rows.texts(
+            "granted_workers",
+            "granted workers",
+            _workers,
+            "Worker processes (Dask) or tasks at a time (Spark), and native threads of each.",
+        ),
+        rows.make(
+            "granted_memory_bytes",
+            "granted memory",
+            "bytes",
+            lambda column: [column.facts.get("memory_bytes")],
+            "Memory that the engine was told it may use: worker limits or heap where it has them.",
+        ),
+    )
+    return (row for row in made if row)
+
+
+def _workers(column: Column) -> str:
+    workers, threads = (column.facts.get(name) for name in ("workers", "threads_per_worker"))
+    if workers is None or threads is None:
+        return ""
+    return f"{workers} x {threads} thread{'' if threads == 1 else 's'}"
+
+
+def _problems(column: Column) -> Iterable[Problem]:
+    several = len(column.children) > 1
+    seen = set()
+    for record in column.records:
+        if record.outcome == "completed":
+            continue
+        message = record.error.message if record.error else ""
+        where = f"repeat {record.repeat + 1}"
+        if several:
+            where = f"round {record.round + 1}, {where}"
+        # a worker that is lost stays lost: one line says so, not one a repeat
+        if (record.outcome, record.round, message) in seen:
+            continue
+        seen.add((record.outcome, record.round, message))
+        log = record.error.log if record.error else None
+        yield Problem(column.title, record.outcome, where, message, log)
+    if column.outcome == of.NOT_FINISHED:
+        done = f"{len(column.records)} of {column.planned} repeats were measured"
+        yield Problem(column.title, column.outcome, "", f"{done} before the run ended.", None)
+
+
+def _rows_asked(about: dict[str, Any]) -> str:
+    dataset = about.get("dataset")
+    parts = []
+    if isinstance(dataset, dict) and isinstance(dataset.get("counts"), dict):
+        counts = dataset["counts"]
+        rows = sum(count for count in counts.values() if isinstance(count, int))
+        parts.append(
+            f"{rows:,} rows x {dataset.get('n_features', '?')} features "
+            f"({dataset.get('dtype', '?')})"
+        )
+        parts.append(f"trained on {counts.get('train', 0):,}")
+    if about.get("scored_on"):
+        parts.append(f"scored on {about['scored_on']}")
+    return "; ".join(parts)

@@ -1,0 +1,225 @@
+"""Show a report in a terminal, or as plain text wherever else the output goes."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table as Grid
+from rich.text import Text
+
+from experiments.report.cells import Shown, label, show
+from experiments.report.footnotes import marks
+from experiments.report.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import RenderableType
+
+    from experiments.report.build import Report
+    from experiments.report.tables import Head, Row, Table
+
+_GAP = 2
+_NARROWEST_LABEL = 20
+_FINE = ("completed", "degraded")
+
+
+def as_text(report: Report, width: int = 80) -> str:
+    """Return the report as plain text, without colours."""
+    file = io.StringIO()
+    console = Console(file=file, width=width, color_system=None, highlight=False, emoji=False)
+    print_report(report, console)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+
+
+def print_report(report: Report, console: Console) -> None:
+    """Print the question, one table for each point, and the footnotes.
+
+    Parameters
+    ----------
+    report : Report
+        What to print.
+    console : rich.console.Console
+        Where to. Nothing is cut to its width: what does not fit side by side is stacked.
+    """
+    console.print(Text(clean(report.experiment), style="bold"))
+    for line in (report.question, report.workload, report.granted):
+        if line:
+            console.print(Text(clean(line)))
+    for table in report.tables:
+        console.print()
+        for part in _table(table, console.width):
+            console.print(part)
+        for problem in table.problems:
+            text = Text.assemble(
+                (f"{clean(problem.engine)} {clean(problem.outcome)}", _style(problem.outcome)),
+                f" in {problem.where}" if problem.where else "",
+                f": {clean(problem.message)}" if problem.message else "",
+            )
+            console.print(text)
+            if problem.log:
+                # one unbroken line, so that the path can be copied
+                log = report.folder / problem.log
+                console.print(Text(f"  log: {clean(log)}"), soft_wrap=True)
+    _print_list(console, "Footnotes", report.footnotes, numbered=True)
+    _print_list(console, "Warnings", report.warnings)
+
+
+def _table(table: Table, width: int) -> Iterable[RenderableType]:
+    if table.point:
+        point = ", ".join(f"{clean(key)} = {clean(value)}" for key, value in table.point.items())
+        yield Text(point, style="bold")
+    if table.rows_asked:
+        yield Text(clean(table.rows_asked))
+    if table.disagreements:
+        yield Text()
+        yield Panel(
+            _list([one.text for one in table.disagreements]),
+            title=Text("THE ENGINES DO NOT AGREE", style="bold"),
+            title_align="left",
+            border_style="yellow",
+            box=box.HEAVY,
+            width=min(width, 100),
+        )
+    blocks = [_Block(table, position) for position in range(len(table.heads))]
+    needed = _NARROWEST_LABEL + sum(_GAP + block.width for block in blocks)
+    yield Text()
+    if needed <= width:
+        yield _side_by_side(table, blocks)
+        yield Text()
+    else:
+        yield from (_stacked(table, position) for position in range(len(table.heads)))
+    yield _legend(table)
+
+
+class _Block:
+    """One column of text, its values and ratios aligned among themselves."""
+
+    def __init__(self, table: Table, position: int) -> None:
+        self.head = _head(table.heads[position])
+        rows = [row for group in table.groups for row in group.rows]
+        self._shown = {row.key: show(row, row.cells[position]) for row in rows}
+        numeric = [self._shown[row.key] for row in rows if row.cells[position].summary is not None]
+        self._beside = max((cell_len(one.beside) for one in numeric), default=0)
+        lines = [line for row in rows for line in self.cell(row).plain.splitlines()]
+        lines += self.head.plain.splitlines()
+        self.width = max(map(cell_len, lines), default=0)
+
+    def cell(self, row: Row) -> Text:
+        """Return the text of a row."""
+        shown = self._shown[row.key]
+        value = clean(shown.value)
+        text = Text(value)
+        if shown.beside:
+            text.append(f"  {shown.beside.rjust(self._beside)}", style="cyan")
+        if shown.spread:
+            text.append(f"\n{shown.spread}", style="dim")
+        return text
+
+
+def _side_by_side(table: Table, blocks: list[_Block]) -> Grid:
+    # the box itself puts one blank between columns
+    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
+    grid.add_column("", overflow="fold", min_width=_NARROWEST_LABEL)
+    for block in blocks:
+        grid.add_column(block.head, justify="right", no_wrap=True, min_width=block.width)
+    for number, group in enumerate(table.groups):
+        if number:
+            grid.add_row()
+        grid.add_row(Text(group.title, style="bold"))
+        for row in group.rows:
+            name = Padding(_label(row), (0, 0, 0, 2))
+            grid.add_row(name, *(block.cell(row) for block in blocks))
+    return grid
+
+
+def _stacked(table: Table, position: int) -> Group:
+    """Return one engine alone: its labels and values below each other."""
+    grid = Grid(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    grid.add_column(overflow="fold", ratio=1)
+    grid.add_column(overflow="fold", justify="right")
+    for group in table.groups:
+        grid.add_row(Text(group.title, style="bold"))
+        for row in group.rows:
+            grid.add_row(Padding(_label(row), (0, 0, 0, 2)), _words(show(row, row.cells[position])))
+    head = Text(" ").join(_head(table.heads[position]).split("\n"))
+    return Group(head, grid, Text())
+
+
+def _words(shown: Shown) -> Text:
+    text = Text(clean(shown.value))
+    if shown.beside:
+        text.append(f"  {shown.beside}", style="cyan")
+    if shown.spread:
+        text.append(f"\n{shown.spread}", style="dim")
+    return text
+
+
+def _head(head: Head) -> Text:
+    text = Text(clean(head.title), style="bold")
+    numbers = marks(head.marks)
+    text.append(f"\n{clean(head.implementation)}", style="not bold dim")
+    if numbers:
+        text.append(f" [{numbers}]", style="not bold dim")
+    if head.outcome != "completed":
+        text.append(f"\n{clean(head.outcome)}", style=_style(head.outcome))
+    return text
+
+
+def _label(row: Row) -> Text:
+    text = Text(clean(label(row)))
+    if row.marks:
+        text.append(f" [{marks(row.marks)}]", style="dim")
+    return text
+
+
+def _legend(table: Table) -> Text:
+    sentences = []
+    if table.baseline is None:
+        sentences.append("No engine completed, so there are no ratios.")
+    elif len(table.heads) > 1:
+        sentences.append(f"x: times as much as {clean(table.baseline.title)}.")
+    cells = [cell for group in table.groups for row in group.rows for cell in row.cells]
+    spreads = {cell.summary.spread for cell in cells if cell.summary}
+    if spreads - {"none"}:
+        below = {
+            "range": "the least and greatest",
+            "quartiles": "the quartiles",
+        }
+        named = [below[spread] for spread in ("range", "quartiles") if spread in spreads]
+        if len(named) > 1:
+            named = [named[0], f"from n = 5 on {named[1]}"]
+        sentences.append(f"n: measurements; shown are the median and below it {', '.join(named)}.")
+    if any(head.outcome != "completed" for head in table.heads):
+        sentences.append("What did not complete has no ratio.")
+    return Text(" ".join(sentences), style="dim")
+
+
+def _print_list(
+    console: Console, title: str, lines: Sequence[str], *, numbered: bool = False
+) -> None:
+    if lines:
+        console.print()
+        console.print(Text(title, style="bold"))
+        console.print(_list(lines, numbered=numbered))
+
+
+def _list(lines: Sequence[str], *, numbered: bool = False) -> Grid:
+    grid = Grid(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for number, line in enumerate(lines, start=1):
+        grid.add_row(Text(f"[{number}]" if numbered else "-"), Text(clean(line)))
+    return grid
+
+
+def _style(outcome: str) -> str:
+    if outcome == "completed":
+        return "green"
+    return "not bold yellow" if outcome in {"degraded", "not finished"} else "bold red"

@@ -1,0 +1,192 @@
+"""The child process: one engine walks through the phases and reports each boundary."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import sys
+import threading
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from experiments.runner.protocol import ANSWERS_FD, LIFELINE_FD, REPORTS_FD, Reporter
+
+if TYPE_CHECKING:
+    from engines.base import Engine
+    from engines.specs import KMeansSpec, XGBoostSpec
+    from engines.types import Data, Model
+    from experiments.runner.task import Task
+
+
+def main() -> int:
+    """Carry out the task named on the command line; return 0 if all of it was done."""
+    _adopt_orphans()
+    reports, answers, lifeline = (
+        int(os.environ.pop(name)) for name in (REPORTS_FD, ANSWERS_FD, LIFELINE_FD)
+    )
+    # The pipes are for this process alone: what it starts must not keep them open
+    for descriptor in (reports, answers, lifeline):
+        os.set_inheritable(descriptor, False)
+    threading.Thread(target=_die_with_the_runner, args=(lifeline,), daemon=True).start()
+    reporter = Reporter(reports, answers)
+    # What the engine prints goes to the log in the order it was printed
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+    from experiments.runner.task import Task
+
+    task = Task.read(Path(sys.argv[1]))
+    os.sched_setaffinity(0, task.cpus)
+    try:
+        _walk(task, reporter)
+    except BrokenPipeError:
+        return 1  # nobody is left to report to
+    except BaseException as exc:  # noqa: BLE001 - whatever it is, it is the outcome
+        _report_failure(exc, reporter)
+        return 1
+    if not reporter.failed:
+        reporter.report("done")
+    return int(reporter.failed)
+
+
+def _walk(task: Task, reporter: Reporter) -> None:
+    from engines import get_engine
+    from engines.errors import UnsupportedFeatureError
+    from engines.prepared import open_prepared
+    from engines.types import Source
+
+    spec = task.load_spec()
+    prepared = open_prepared(Path(task.dataset))
+    with reporter.phase("start"):
+        engine_class = get_engine(task.engine)
+        if met := engine_class.gap_for(spec):
+            feature, gap = met
+            raise UnsupportedFeatureError(f"{task.engine}: {feature.value}: {gap}")
+        engine = engine_class(task.resources)
+        engine.start()
+    try:
+        with reporter.phase("load"):
+            train = engine.load(Source(prepared, "train"))
+            scored = (
+                engine.load(Source(prepared, "test")) if prepared.scored_split == "test" else train
+            )
+        saved: dict[str, Any] = {}
+        for repeat in range(task.repeats):
+            reporter.repeat = repeat
+            with reporter.phase("fit"):
+                model = _fit(engine, task, train)
+            with reporter.phase("predict"):
+                predictions = engine.predict(model, scored)
+            with reporter.phase("save"):
+                saved = _save(task, repeat, model, predictions, saved)
+            last = repeat == task.repeats - 1
+            if last:
+                with reporter.phase("inspect"):
+                    facts = asdict(engine.facts())
+            reporter.report(
+                "repeat",
+                saved=saved,
+                n_iter=model.n_iter,
+                parameters=[_jsonable(asdict(one)) for one in model.parameters],
+                notes=list(model.notes),
+                facts=facts if last else None,
+                lost_workers=list(engine.lost_workers()),
+            )
+            del model, predictions
+    except BrokenPipeError:
+        engine.stop()
+        raise
+    except BaseException as exc:  # noqa: BLE001 - whatever it is, it is the outcome
+        # Reported first: a session that then fails to stop, or hangs, must not hide it
+        _report_failure(exc, reporter)
+        engine.stop()
+        return
+    with reporter.phase("stop"):
+        engine.stop()
+
+
+def _fit(engine: Engine[Any], task: Task, train: Data[Any]) -> Model:
+    import numpy as np
+
+    spec = task.load_spec()
+    if spec.kind == "kmeans":
+        centers = np.load(task.initial_centers) if task.initial_centers else None
+        return engine.fit_kmeans(cast("KMeansSpec", spec), train, centers)
+    return engine.fit_xgboost(cast("XGBoostSpec", spec), train)
+
+
+def _save(
+    task: Task, repeat: int, model: Model, predictions: Any, before: dict[str, Any]
+) -> dict[str, Any]:
+    """Write predictions and centres, unless they are those of the repeat before."""
+    from experiments.runner.predictions import digest, write_predictions
+
+    now = digest(predictions, model.centers)
+    if before.get("digest") == now:
+        return before
+    path = Path(f"{task.predictions}-{repeat}")
+    return {"digest": now, **write_predictions(path, predictions, model.centers)}
+
+
+def _report_failure(exc: BaseException, reporter: Reporter) -> None:
+    """Report the first failure; what fails after it is in the log."""
+    traceback.print_exception(exc)
+    if not reporter.failed:
+        reporter.failed = True
+        reporter.report("failure", phase=reporter.phase_name, **_failure(exc))
+
+
+def _failure(exc: BaseException) -> dict[str, str]:
+    from engines.errors import EngineMemoryError, UnsupportedFeatureError, WorkerLostError
+
+    if isinstance(exc, UnsupportedFeatureError):
+        outcome = "unsupported"
+    elif isinstance(exc, EngineMemoryError | MemoryError):
+        outcome = "out of memory"
+    elif isinstance(exc, WorkerLostError):
+        outcome = "crashed"
+    else:
+        outcome = "failed"
+    message = str(exc).strip().partition("\n")[0] or type(exc).__name__
+    return {"outcome": outcome, "type": type(exc).__name__, "message": message}
+
+
+def _jsonable(applied: dict[str, Any]) -> dict[str, Any]:
+    """Name a value that JSON has no form for, such as a callable, by its type."""
+    plain = (str, int, float, bool, type(None))
+    return {
+        key: value if isinstance(value, plain) else repr(value) for key, value in applied.items()
+    }
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of every descendant whose own parent ends.
+
+    A process that detaches itself stays in the tree that is measured and stopped.
+    """
+    if platform.system() == "Linux":
+        import ctypes
+
+        set_child_subreaper = 36  # PR_SET_CHILD_SUBREAPER of prctl(2)
+        ctypes.CDLL(None, use_errno=True).prctl(set_child_subreaper, 1, 0, 0, 0)
+
+
+def _die_with_the_runner(lifeline: int) -> None:
+    """End this process and all it started once the runner is gone, even if it was killed.
+
+    The folder for temporary files goes too, since nobody else is left to remove it.
+    """
+    os.read(lifeline, 1)
+    import shutil
+
+    from experiments.runner.reap import kill_descendants
+
+    kill_descendants(os.getpid())
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,47 @@
+"""The environment of a child process: thread counts that match, and nobody else's settings."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# every native pool that the three engines bring along reads one of these as it loads
+_THREAD_COUNTS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+# settings of the person who runs the comparison that would change what is compared
+_FOREIGN = ("DASK_", "SPARK_", "PYSPARK_", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS")
+
+
+def child_environment(cores: int, scratch: Path) -> dict[str, str]:
+    """Return the environment that a child process starts with.
+
+    Parameters
+    ----------
+    cores : int
+        Threads each native pool may run.
+    scratch : pathlib.Path
+        Where temporary files go.
+    """
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)
+    }
+    environment.update(dict.fromkeys(_THREAD_COUNTS, str(cores)))
+    # A pool that waits by spinning takes the cores from the next one: on tiny fits, where pools
+    # alternate, that costs several times the work itself
+    environment["OMP_WAIT_POLICY"] = "PASSIVE"
+    environment["PYTHONHASHSEED"] = "0"
+    environment["PYTHONUNBUFFERED"] = "1"
+    environment["TMPDIR"] = str(scratch)
+    # an empty folder: no configuration of this person's is read
+    environment["DASK_CONFIG"] = str(scratch / "no-dask-config")
+    return environment

@@ -1,0 +1,64 @@
+"""What the runner tells whoever watches it, as it happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from experiments.records import Record
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """Rows of the dataset are being written; `total` is None while it is unknown."""
+
+    done: int
+    total: int | None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The plan is made: so many child processes will run, one after the other."""
+
+    children: int
+
+
+@dataclass(frozen=True)
+class ChildStarted:
+    """A child process started; `position` counts from 1."""
+
+    position: int
+    children: int
+    engine: str
+    round: int
+    point: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PhaseStarted:
+    """A child process entered a phase; `repeat` is None outside the repeats."""
+
+    name: str
+    repeat: int | None
+
+
+@dataclass(frozen=True)
+class RecordWritten:
+    """A record was appended to the run folder."""
+
+    record: Record
+
+
+@dataclass(frozen=True)
+class ChildEnded:
+    """A child process ended, and nothing of it is left."""
+
+    engine: str
+    outcome: str
+
+
+Event: TypeAlias = Preparing | Planned | ChildStarted | PhaseStarted | RecordWritten | ChildEnded
+OnEvent: TypeAlias = "Callable[[Event], None]"

@@ -1,0 +1,90 @@
+"""What a child process and the runner say to each other over pipes.
+
+One JSON object a line. The child reports (`phase begin`, `phase end`, `repeat`, `failure`, ...)
+and waits after each report until the runner has answered: meanwhile the runner reads what the
+tree has used, so that every second belongs to one phase, and none of the reading to any.
+
+A third pipe, the lifeline, carries nothing: it closes when the runner ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REPORTS_FD = "ENGINEBENCH_REPORTS_FD"
+ANSWERS_FD = "ENGINEBENCH_ANSWERS_FD"
+LIFELINE_FD = "ENGINEBENCH_LIFELINE_FD"
+TOKEN = "ENGINEBENCH_TOKEN"  # noqa: S105 - it marks processes and opens nothing
+
+
+@dataclass
+class Reporter:
+    """The child's end of the pipes.
+
+    Parameters
+    ----------
+    reports, answers : int
+        File descriptors to write to and to read from.
+    """
+
+    reports: int
+    answers: int
+    repeat: int | None = None
+    phase_name: str | None = None
+    failed: bool = False
+
+    def report(self, kind: str, **content: Any) -> None:
+        """Send a report and wait for the answer.
+
+        Raises
+        ------
+        BrokenPipeError
+            If the runner is gone.
+        """
+        line = json.dumps({"report": kind, "repeat": self.repeat, **content}) + "\n"
+        view = memoryview(line.encode())
+        while view:
+            view = view[os.write(self.reports, view) :]
+        if not os.read(self.answers, 1):
+            raise BrokenPipeError("the runner is gone")
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time what happens inside; nothing is reported of a phase that raises."""
+        self.phase_name = name
+        self.report("phase begin", phase=name)
+        started = time.perf_counter()
+        yield
+        wall_s = time.perf_counter() - started
+        self.report("phase end", phase=name, wall_s=wall_s)
+        self.phase_name = None
+
+
+class LineReader:
+    """Cut what a non-blocking descriptor gives into lines."""
+
+    def __init__(self, descriptor: int) -> None:
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self._rest = b""
+        self.closed = False
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return the reports that have arrived whole."""
+        while not self.closed:
+            try:
+                chunk = os.read(self._descriptor, 1 << 16)
+            except BlockingIOError:
+                break
+            self.closed = not chunk
+            self._rest += chunk
+        *whole, self._rest = self._rest.split(b"\n")
+        return [json.loads(line) for line in whole]

@@ -1,0 +1,98 @@
+"""From what a child process reported to records: score once, the same way for every engine."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from experiments.metrics import PredictionsError, adjusted_rand, score
+from experiments.records import Failure, Record
+from experiments.runner.predictions import read_predictions
+
+if TYPE_CHECKING:
+    from experiments.runner.folder import RunFolder
+    from experiments.runner.plan import PlanItem
+    from experiments.runner.ready import ReadyPoint
+    from experiments.runner.supervise import Repeat
+
+
+class Scorer:
+    """Score repeats, and compare the labels of the engines.
+
+    Predictions equal to the last byte are scored once: equal answers have equal scores.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self._scores: dict[tuple[int, str], tuple[dict[str, Any], tuple[str, ...]]] = {}
+        self._labels: dict[int, dict[str, dict[str, Any]]] = {}
+
+    def record(
+        self, item: PlanItem, ready: ReadyPoint, repeat: Repeat, *, scored: bool = True
+    ) -> Record:
+        """Return the record of a repeat; if it predicted, scored unless there is no time for it."""
+        content = repeat.content
+        metrics: dict[str, Any] = {}
+        warnings: tuple[str, ...] = ()
+        outcome, failure = repeat.outcome, repeat.failure
+        if content and not scored:
+            warnings = ("The run was stopped before these predictions were scored.",)
+        elif content:
+            try:
+                metrics, warnings = self._score(item, ready, content["saved"])
+            except PredictionsError as exc:
+                log = failure.log if failure else None
+                outcome, failure = "failed", Failure("PredictionsError", str(exc), log)
+        if failure and failure.log:
+            failure = Failure(failure.type, failure.message, self._folder.relative(failure.log))
+        options = ready.experiment.engines.selected()[item.engine]
+        return Record(
+            run=self._folder.name,
+            experiment=ready.experiment.name,
+            definition=ready.experiment.digest,
+            engine=item.engine,
+            implementation=options.implementation,
+            point=ready.point,
+            round=item.round,
+            repeat=repeat.number,
+            warm=repeat.number > 0,
+            outcome=outcome,  # type: ignore[arg-type]
+            error=failure,
+            phases=tuple(repeat.phases),
+            unaccounted_s=repeat.unaccounted_s,
+            metrics=metrics,
+            model={} if content.get("n_iter") is None else {"n_iter": content["n_iter"]},
+            parameters=tuple(content.get("parameters", ())),
+            facts=content.get("facts") or {},
+            warnings=(*warnings, *content.get("notes", ())),
+        )
+
+    def _score(
+        self, item: PlanItem, ready: ReadyPoint, saved: dict[str, Any]
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        if ready.task == "clustering":
+            self._labels.setdefault(item.point, {}).setdefault(item.engine, saved)
+        key = (item.point, saved["digest"])
+        if key not in self._scores:
+            predictions, centers = read_predictions(saved)
+            scores = score(
+                ready.prepared,
+                predictions,
+                ready.metrics,
+                task=ready.task,
+                centers=centers,
+                seed=ready.spec.seed,
+            )
+            undefined = tuple(f"{name}: {why}" for name, why in scores.undefined.items())
+            self._scores[key] = (dict(scores.values), undefined)
+        return self._scores[key]
+
+    def agreement(self, point: int) -> dict[str, float]:
+        """Return the adjusted Rand index between the labels of every two engines at a point."""
+        saved = self._labels.get(point, {})
+        found = {}
+        for one, other in combinations(saved, 2):
+            a, _ = read_predictions(saved[one])
+            b, _ = read_predictions(saved[other])
+            found[f"{one}~{other}"] = adjusted_rand(a.value, b.value)
+        return found

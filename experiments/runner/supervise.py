@@ -1,0 +1,328 @@
+"""Run one child process from its start to the last trace of it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from experiments.measure.meter import Meter
+from experiments.records import Failure, Phase
+from experiments.runner.environment import child_environment
+from experiments.runner.events import PhaseStarted
+from experiments.runner.protocol import ANSWERS_FD, LIFELINE_FD, REPORTS_FD, TOKEN, LineReader
+from experiments.runner.reap import kill_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from experiments.runner.events import OnEvent
+    from experiments.runner.task import Task
+
+    OnRepeat: TypeAlias = Callable[["Repeat", bool], None]
+
+# A child that reported its outcome has this long to stop its engine before it is stopped
+SECONDS_TO_STOP = 30.0
+
+
+@dataclass
+class Repeat:
+    """What a child process reported of one fit and all around it.
+
+    Attributes
+    ----------
+    number : int
+        0 is cold.
+    outcome : str
+        As in the record.
+    failure : Failure or None
+        Why it was not completed.
+    phases : list of Phase
+        Those that ended.
+    content : dict
+        The child's own report: where predictions lie, parameters, facts.
+    wall_s : float
+        Seconds that passed for the child outside the runner's reading and scoring.
+    handed_over : bool
+        Whether it was given to whoever records it.
+    """
+
+    number: int
+    outcome: str = "completed"
+    failure: Failure | None = None
+    phases: list[Phase] = field(default_factory=list)
+    content: dict[str, Any] = field(default_factory=dict)
+    wall_s: float = 0.0
+    handed_over: bool = False
+
+    @property
+    def unaccounted_s(self) -> float:
+        """Seconds that no phase explains."""
+        return max(0.0, self.wall_s - sum(phase.wall_s for phase in self.phases))
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ignore Ctrl-C for the few seconds in which a child is cleaned up.
+
+    A second, impatient Ctrl-C would leave processes behind.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is ever interrupted
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def supervise(
+    task: Task,
+    *,
+    task_file: Path,
+    log: Path,
+    timeout_s: float,
+    on_repeat: OnRepeat,
+    on_event: OnEvent,
+) -> str:
+    """Run a child process, measure it, and hand over each repeat as soon as it is complete.
+
+    Parameters
+    ----------
+    task : Task
+        What it is to do; `task_file` holds the same.
+    task_file : pathlib.Path
+        File the child reads.
+    log : pathlib.Path
+        File that takes all it prints.
+    timeout_s : float
+        Seconds after which it is killed. Time in which it waits for the runner does not count.
+    on_repeat : callable
+        Called with each repeat, completed or not, while the child waits or after it has ended, and
+        with whether there is time to score it.
+    on_event : callable
+        Told of each phase.
+
+    Returns
+    -------
+    str
+        The outcome of the last repeat.
+    """
+    child = _Child(
+        task,
+        task_file=task_file,
+        log=log,
+        timeout_s=timeout_s,
+        on_repeat=on_repeat,
+        on_event=on_event,
+    )
+    try:
+        child.watch()
+    except BaseException:
+        with uninterrupted():
+            child.end()
+            child.hand_over_measured()
+        raise
+    with uninterrupted():
+        child.end()
+    return child.finish()
+
+
+class _Child:
+    """One child process under watch."""
+
+    def __init__(
+        self,
+        task: Task,
+        *,
+        task_file: Path,
+        log: Path,
+        timeout_s: float,
+        on_repeat: OnRepeat,
+        on_event: OnEvent,
+    ) -> None:
+        self._task = task
+        self._log = log
+        self._on_repeat = on_repeat
+        self._on_event = on_event
+        self._repeat = Repeat(0)
+        self._phase: str | None = None
+        self._done = False
+        self._token = secrets.token_hex(16)
+        self._timeout_s = timeout_s
+        self._started = time.perf_counter()
+        self._mark = self._started
+        self._waited_s = 0.0
+        self._stop_by: float | None = None
+        self._start(task_file)
+
+    def _start(self, task_file: Path) -> None:
+        reports, child_reports = os.pipe()
+        child_answers, answers = os.pipe()
+        child_lifeline, lifeline = os.pipe()
+        child_ends = (child_reports, child_answers, child_lifeline)
+        self._descriptors = [reports, answers, lifeline]
+        self._answers = answers
+        self._reader = LineReader(reports)
+        environment = child_environment(len(self._task.cpus), self._task.resources.scratch)
+        environment |= {
+            REPORTS_FD: str(child_reports),
+            ANSWERS_FD: str(child_answers),
+            LIFELINE_FD: str(child_lifeline),
+            TOKEN: self._token,
+        }
+        try:
+            with self._log.open("ab") as log:
+                # A session of its own: Ctrl-C reaches the runner alone, which then stops the child
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "experiments.runner.child", str(task_file)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=environment,
+                    pass_fds=child_ends,
+                    start_new_session=True,
+                )
+        finally:
+            for descriptor in child_ends:
+                os.close(descriptor)
+        self._meter = Meter(self._process.pid)
+
+    def watch(self) -> None:
+        """Answer reports, sample, and enforce the limits until the child is done or dead."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._descriptors[0], selectors.EVENT_READ)
+            while not self._done:
+                selector.select(min(self._meter.seconds_to_next, 0.25))
+                for report in self._reader.lines():
+                    self._answer(report)
+                if self._reader.closed or self._process.poll() is not None:
+                    self._reader_drained()
+                    return
+                self._meter.sample_if_due()
+                if self._over_a_limit():
+                    return
+
+    def _reader_drained(self) -> None:
+        for report in self._reader.lines():
+            self._answer(report)
+
+    def _answer(self, report: dict[str, Any]) -> None:
+        arrived = time.perf_counter()
+        match report["report"]:
+            case "phase begin":
+                self._begin(report, arrived)
+            case "phase end":
+                self._repeat.phases.append(self._meter.end(report["wall_s"]))
+                self._phase = None
+            case "repeat":
+                self._complete(report, arrived)
+            case "failure":
+                self._fail(report["outcome"], report["type"], report["message"])
+                self._stop_by = arrived + SECONDS_TO_STOP
+            case "done":
+                self._done = True
+        with suppress(BrokenPipeError):
+            os.write(self._answers, b"\n")
+        self._waited_s += time.perf_counter() - arrived
+
+    def _begin(self, report: dict[str, Any], arrived: float) -> None:
+        if report["repeat"] is not None and report["repeat"] > self._repeat.number:
+            self._next_repeat(report["repeat"], arrived)
+        self._phase = report["phase"]
+        self._meter.begin(report["phase"])
+        self._on_event(PhaseStarted(report["phase"], report["repeat"]))
+
+    def _complete(self, report: dict[str, Any], arrived: float) -> None:
+        self._repeat.content = report
+        if lost := report["lost_workers"]:
+            self._repeat.outcome = "degraded"
+            self._repeat.failure = self._failure("WorkerLostError", "; ".join(lost))
+        if report["repeat"] < self._task.repeats - 1:
+            self._hand_over(arrived)
+        # the last one still has to stop the engine: it is handed over by `finish`
+
+    def _next_repeat(self, number: int, now: float) -> None:
+        self._repeat = Repeat(number)
+        self._mark = now - self._waited_s
+
+    def _over_a_limit(self) -> bool:
+        now = time.perf_counter()
+        limit = self._task.memory_bytes
+        if self._meter.peak_memory_bytes > limit:
+            peak = self._meter.peak_memory_bytes
+            self._fail(
+                "out of memory",
+                "MemoryLimit",
+                f"the process tree held {peak / 2**30:.2f} GiB in phase {self._phase}, over its "
+                f"limit of {limit / 2**30:.2f} GiB; raise resources.memory or make the data "
+                f"smaller",
+            )
+            return True
+        if now - self._started - self._waited_s > self._timeout_s:
+            self._fail(
+                "timed out",
+                "TimeLimit",
+                f"not done after {self._timeout_s:g} s, in phase {self._phase}; raise "
+                f"measure.timeout or make the work smaller",
+            )
+            return True
+        return self._stop_by is not None and now > self._stop_by
+
+    def _fail(self, outcome: str, kind: str, message: str) -> None:
+        if self._repeat.handed_over:
+            # a repeat already handed over is complete: the failure is the next one's
+            self._next_repeat(self._repeat.number + 1, time.perf_counter())
+        if self._repeat.outcome in {"completed", "degraded"}:
+            self._repeat.outcome = outcome
+            self._repeat.failure = self._failure(kind, message)
+
+    def _failure(self, kind: str, message: str) -> Failure:
+        return Failure(kind, message, str(self._log))
+
+    def end(self) -> None:
+        """Leave nothing of the child: no process, no descriptor."""
+        if self._done or self._reader.closed:
+            # it is on its way out, and its exit code tells how
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(SECONDS_TO_STOP)
+        self._ended = time.perf_counter()
+        kill_tree(self._process.pid, self._token)
+        self._returned = self._process.wait()
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+
+    def hand_over_measured(self) -> None:
+        """Hand over, without taking time to score it, a last repeat that was only to stop."""
+        if self._repeat.content and not self._repeat.handed_over:
+            self._hand_over(self._ended, score=False)
+
+    def finish(self) -> str:
+        """Hand over the last repeat, however it ended, and return its outcome."""
+        if not self._done and self._repeat.outcome in {"completed", "degraded"}:
+            self._fail("crashed", "ProcessDied", self._how_it_died())
+        if not self._repeat.handed_over:
+            self._hand_over(self._ended)
+        return self._repeat.outcome
+
+    def _hand_over(self, now: float, *, score: bool = True) -> None:
+        # the child's seconds since its last repeat, without those in which it waited for us
+        self._repeat.wall_s = (now - self._waited_s) - self._mark
+        self._repeat.handed_over = True
+        self._on_repeat(self._repeat, score)
+
+    def _how_it_died(self) -> str:
+        where = f"in phase {self._phase}" if self._phase else "between phases"
+        if self._returned < 0:
+            return f"the engine's process was killed by signal {-self._returned} {where}"
+        return f"the engine's process ended with exit code {self._returned} {where}"

@@ -1,0 +1,267 @@
+"""However an engine ends, the table says how, the others go on, and nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from experiments.definition import load_experiment
+from experiments.records import read_records
+from experiments.runner import protocol
+from experiments.runner.events import PhaseStarted, RecordWritten
+from experiments.runner.run import run_experiment
+
+# long enough in the fit, on every engine, for something to happen in the middle of it
+LONG_FIT = """
+name: long-fit
+dataset: {source: blobs, n_samples: 200_000, n_features: 10, centers: 5, seed: 0}
+workload: {kind: kmeans, n_clusters: 40, init: shared, max_iter: 100_000, tol: 0}
+engines: {sklearn: {}}
+resources: {cores: 2, memory: 6 GiB}
+measure: {rounds: 1, warm_repeats: 0, timeout: 5 min}
+metrics: [inertia]
+"""
+SHORT_FIT = """
+name: short-fit
+dataset: {source: iris}
+workload: {kind: kmeans, n_clusters: 3, init: shared, max_iter: 10}
+engines: {sklearn: {}}
+resources: {cores: 2, memory: 4 GiB}
+measure: {rounds: 1, warm_repeats: 0, timeout: 5 min}
+metrics: [inertia]
+"""
+
+
+@pytest.fixture
+def experiment(tmp_path):
+    """Return a function that loads a definition from its text."""
+
+    def load(text, *overrides):
+        path = tmp_path / "experiment.yaml"
+        path.write_text(text)
+        return load_experiment(path, overrides)
+
+    return load
+
+
+def carriers():
+    """Return the live processes that any child of any run has left."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if protocol.TOKEN in process.environ() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def scratch_folders():
+    return {path.name for path in Path(os.environ.get("TMPDIR", "/tmp")).glob("enginebench-*")}
+
+
+@pytest.fixture(autouse=True)
+def nothing_left():
+    """Fail when a process or a temporary folder outlives the run."""
+    before = scratch_folders()
+    yield
+    assert carriers() == []
+    assert scratch_folders() <= before
+
+
+class Strike:
+    """Do something once, a moment after a phase of an engine began; and remember the events."""
+
+    def __init__(self, phase, engine, action, after_s=1.0):
+        self.events = []
+        self._phase, self._engine, self._action, self._after_s = phase, engine, action, after_s
+        self._running = None
+
+    def __call__(self, event):
+        self.events.append(event)
+        self._running = getattr(event, "engine", self._running)
+        due = isinstance(event, PhaseStarted) and event.name == self._phase
+        if due and self._running == self._engine:
+            self._phase = None
+            threading.Timer(self._after_s, self._action).start()
+
+
+def process_named(*words):
+    """Return the one process of the running child whose command line holds the words."""
+    found = [one for one in carriers() if all(word in " ".join(one.cmdline()) for word in words)]
+    assert found, [one.cmdline() for one in carriers()]
+    return found[0]
+
+
+def test_a_killed_process_is_a_crash_and_the_other_engine_goes_on(experiment, tmp_path):
+    asked = experiment(LONG_FIT, "engines=[sklearn, dask]", "workload.max_iter=30")
+    strike = Strike("fit", "sklearn", lambda: process_named("experiments.runner.child").kill(), 0.2)
+    result = run_experiment(asked, output=tmp_path / "run", on_event=strike)
+    first, second = read_records(result.folder / "records.jsonl")
+    assert (first.engine, first.outcome) == ("sklearn", "crashed")
+    assert "signal 9" in first.error.message
+    assert "phase fit" in first.error.message
+    assert (result.folder / first.error.log).is_file()
+    assert [phase.name for phase in first.phases] == ["start", "load"]
+    assert (second.engine, second.outcome) == ("dask", "completed")
+    assert second.metrics["inertia"] > 0
+
+
+def test_a_killed_jvm_is_a_crash(experiment, tmp_path):
+    asked = experiment(LONG_FIT, "engines=[spark]")
+    strike = Strike("fit", "spark", lambda: process_named("java", "py4j").kill(), 3.0)
+    result = run_experiment(asked, output=tmp_path / "run", on_event=strike)
+    (record,) = read_records(result.folder / "records.jsonl")
+    assert record.outcome == "crashed"
+    assert "JVM" in record.error.message
+
+
+def test_a_killed_dask_worker_never_passes_for_a_clean_run(experiment, tmp_path):
+    asked = experiment(LONG_FIT, "engines=[dask]", "workload.max_iter=40", "measure.timeout=90 s")
+    strike = Strike("fit", "dask", lambda: process_named("spawn_main").kill(), 2.0)
+    result = run_experiment(asked, output=tmp_path / "run", on_event=strike)
+    (record,) = read_records(result.folder / "records.jsonl")
+    assert record.outcome in {"crashed", "degraded"}
+    assert "worker" in record.error.message
+
+
+def test_a_killed_dask_worker_ends_an_xgboost_fit(experiment, tmp_path):
+    asked = experiment(
+        """
+name: long-boost
+dataset: {source: classification, n_samples: 50_000, n_features: 20, seed: 0}
+split: {test_fraction: 0.25, seed: 0}
+workload: {kind: xgboost, n_estimators: 3000, max_depth: 6}
+engines: {dask: {}}
+resources: {cores: 2, memory: 4 GiB}
+measure: {rounds: 1, warm_repeats: 0, timeout: 90 s}
+metrics: [accuracy]
+"""
+    )
+    strike = Strike("fit", "dask", lambda: process_named("spawn_main").kill(), 3.0)
+    result = run_experiment(asked, output=tmp_path / "run", on_event=strike)
+    (record,) = read_records(result.folder / "records.jsonl")
+    assert record.outcome == "crashed"
+    assert "worker" in record.error.message
+
+
+def test_a_fit_over_its_time_is_timed_out(experiment, tmp_path):
+    asked = experiment(LONG_FIT, "measure.timeout=6 s")
+    result = run_experiment(asked, output=tmp_path / "run")
+    (record,) = read_records(result.folder / "records.jsonl")
+    assert record.outcome == "timed out"
+    assert "6 s" in record.error.message
+    assert "phase fit" in record.error.message
+
+
+def test_a_tree_over_its_memory_is_out_of_memory(experiment, tmp_path):
+    asked = experiment(
+        LONG_FIT, "dataset.n_features=100", "workload.n_clusters=5", "resources.memory=400 MiB"
+    )
+    result = run_experiment(asked, output=tmp_path / "run")
+    (record,) = read_records(result.folder / "records.jsonl")
+    assert record.outcome == "out of memory"
+    assert "0.39 GiB" in record.error.message
+
+
+def test_repeats_measured_before_a_crash_are_kept(experiment, tmp_path):
+    asked = experiment(LONG_FIT, "workload.max_iter=40", "measure.warm_repeats=2")
+    seen = []
+
+    def strike(event):
+        seen.append(event)
+        if isinstance(event, PhaseStarted) and event.name == "fit" and event.repeat == 1:
+            threading.Timer(
+                0.2, lambda: process_named("experiments.runner.child").kill()
+            ).start()
+
+    result = run_experiment(asked, output=tmp_path / "run", on_event=strike)
+    cold, warm = read_records(result.folder / "records.jsonl")
+    assert (cold.outcome, cold.warm, cold.repeat) == ("completed", False, 0)
+    assert cold.metrics["inertia"] > 0
+    assert (warm.outcome, warm.warm, warm.repeat) == ("crashed", True, 1)
+    # the record was on disk before the next fit began
+    kinds = [type(event) for event in seen]
+    fits = [i for i, e in enumerate(seen) if isinstance(e, PhaseStarted) and e.name == "fit"]
+    assert kinds.index(RecordWritten) < fits[1]
+
+
+def test_an_unsupported_feature_is_an_outcome_with_its_reason(experiment, tmp_path):
+    asked = experiment(SHORT_FIT, "workload.init=k-means||")
+    result = run_experiment(asked, output=tmp_path / "run")
+    (record,) = read_records(result.folder / "records.jsonl")
+    assert record.outcome == "unsupported"
+    assert "scikit-learn has no k-means||" in record.error.message
+
+
+def test_phases_and_the_unaccounted_rest_add_up_to_the_life_of_the_child(experiment, tmp_path):
+    started = time.perf_counter()
+    result = run_experiment(
+        experiment(SHORT_FIT, "measure.warm_repeats=2"), output=tmp_path / "run"
+    )
+    whole = time.perf_counter() - started
+    records = read_records(result.folder / "records.jsonl")
+    assert [record.repeat for record in records] == [0, 1, 2]
+    first, last = records[0], records[-1]
+    assert [phase.name for phase in first.phases] == ["start", "load", "fit", "predict", "save"]
+    assert [phase.name for phase in last.phases][-2:] == ["inspect", "stop"]
+    accounted = sum(
+        sum(phase.wall_s for phase in record.phases) + record.unaccounted_s for record in records
+    )
+    assert 0.5 * whole < accounted < whole
+    for record in records:
+        assert record.unaccounted_s < 1.5
+    assert first.metrics == last.metrics
+
+
+@pytest.mark.parametrize("engines", ["sklearn", "dask", "spark"])
+def test_ctrl_c_stops_everything_within_five_seconds_and_keeps_what_is_done(
+    engines, tmp_path
+):
+    (tmp_path / "long.yaml").write_text(LONG_FIT)
+    (tmp_path / "short.yaml").write_text(SHORT_FIT)
+    command = [Path(sys.executable).with_name("enginebench"), "run", "short.yaml", "long.yaml"]
+    command += ["--engines", engines, "--output", "runs"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as run:
+        log = tmp_path / "runs" / "long-fit" / "logs"
+        deadline = time.monotonic() + 120
+        while not (log.is_dir() and any(log.iterdir())) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(4)
+        run.send_signal(signal.SIGINT)
+        pressed = time.monotonic()
+        _, said = run.communicate(timeout=30)
+        assert time.monotonic() - pressed < 5
+        assert run.returncode == 130
+    assert "Traceback" not in said
+    (done,) = read_records(tmp_path / "runs" / "short-fit" / "records.jsonl")
+    assert done.outcome == "completed"
+    assert json.loads((tmp_path / "runs" / "long-fit" / "run.json").read_text())["interrupted"]
+
+
+def test_a_killed_runner_leaves_no_process_and_no_folder_behind(tmp_path):
+    (tmp_path / "long.yaml").write_text(LONG_FIT)
+    command = [Path(sys.executable).with_name("enginebench"), "run", "long.yaml"]
+    command += ["--engines", "spark", "--output", "run"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    ) as run:
+        deadline = time.monotonic() + 60
+        while len(carriers()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert len(carriers()) >= 2
+        run.kill()
+    deadline = time.monotonic() + 10
+    while carriers() and time.monotonic() < deadline:
+        time.sleep(0.1)  # the fixture then looks for processes and folders

@@ -1,0 +1,119 @@
+"""The Python API loads, runs, and gives what came out as pandas tables."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from experiments import Run, load, run
+from experiments.errors import RequestError
+
+DEFINITION = """
+name: tiny
+dataset: {source: iris}
+workload: {kind: kmeans, n_clusters: 3, init: shared, max_iter: 5}
+engines: {sklearn: {}, dask: {}}
+resources: {cores: 1, memory: 2 GiB}
+measure: {rounds: 1, warm_repeats: 1, timeout: 2 min}
+metrics: [inertia]
+"""
+
+
+@pytest.fixture
+def definition(tmp_path, monkeypatch):
+    """Return the path of a definition that runs in seconds."""
+    monkeypatch.setenv("ENGINEBENCH_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "tiny.yaml"
+    path.write_text(DEFINITION, encoding="utf-8")
+    return path
+
+
+def test_importing_loads_nothing_heavy():
+    program = (
+        "import sys, experiments\n"
+        "heavy = 'sklearn dask pyspark xgboost pydantic numpy pandas pyarrow yaml rich typer'\n"
+        "print([name for name in heavy.split() if name in sys.modules], experiments.__all__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[] ['Run', 'load', 'run']\n"
+
+
+def test_a_name_that_does_not_exist_is_an_attribute_error():
+    import experiments
+
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = experiments.nonsense
+
+
+def test_load_takes_overrides_and_engines(definition):
+    experiment = load(definition, overrides=["workload.n_clusters=4"], engines=["dask"])
+    assert experiment.workload.n_clusters == 4
+    assert list(experiment.engines.selected()) == ["dask"]
+
+
+def test_run_takes_a_loaded_experiment_and_gives_its_tables(definition, tmp_path, capsys):
+    done = run(load(definition), engines=["sklearn"], output=tmp_path / "out")
+    assert done.completed
+    assert done.folder == tmp_path / "out"
+    assert (done.folder / "report.md").exists()
+    assert list(done.table().columns) == ["sklearn"]
+    assert len(done.records) == 2
+    # nobody asked for progress
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+
+
+@pytest.mark.parametrize("engines", [["dusk"], []])
+def test_an_engine_that_does_not_exist_is_refused(definition, engines, tmp_path):
+    with pytest.raises(RequestError, match="sklearn, dask, spark"):
+        run(load(definition), engines=engines, output=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_records_are_flat_and_numbers_are_in_full(runs, tmp_path):
+    records = [*runs.complete(), runs.failed("spark", "crashed", "gone", round=1)]
+    frame = Run.load(runs.write(tmp_path, records, rounds=2)).records
+    assert len(frame) == 7
+    assert frame.loc[0, "fit_wall_s"] == 2.0
+    assert frame.loc[0, "inertia"] == 1165133.7172
+    assert frame.loc[0, "n_iter"] == 17
+    assert frame.loc[0, "granted_threads_per_worker"] == 2
+    assert frame.loc[6, "error"] == "gone"
+    assert frame.loc[6, "outcome"] == "crashed"
+    assert pd.isna(frame.loc[6, "fit_wall_s"])
+    medians = frame[frame.warm].groupby("engine").fit_wall_s.median()
+    assert dict(medians) == {"sklearn": 1.0, "dask": 4.0, "spark": 10.0}
+
+
+def test_the_table_has_engines_as_columns(runs, tmp_path):
+    table = Run.load(runs.write(tmp_path, runs.complete())).table()
+    assert list(table.columns) == ["sklearn", "dask", "spark"]
+    assert list(table.loc["Time", "fit_warm_wall_s"]) == [1.0, 4.0, 10.0]
+    assert list(table.loc["Outcome", "outcome"]) == ["completed"] * 3
+    assert table.loc[("Resources", "granted_workers"), "dask"] == "2 x 1 thread"
+
+
+def test_the_tables_of_a_sweep_are_indexed_by_its_keys(runs, tmp_path):
+    points = ({"dataset.n_samples": 10}, {"dataset.n_samples": 20})
+    records = [record for point in points for record in runs.complete(point=point)]
+    done = Run.load(runs.write(tmp_path, records, points=points))
+    both = done.table()
+    assert both.index.names == ["dataset.n_samples", "group", "measure"]
+    assert list(both.loc[20, "Time", "fit_warm_wall_s"]) == [1.0, 4.0, 10.0]
+    assert list(done.table(points[0]).loc[10].columns) == ["sklearn", "dask", "spark"]
+    with pytest.raises(KeyError, match="n_samples"):
+        done.table({"dataset.n_samples": 30})
+
+
+def test_a_run_shows_itself_as_text_and_in_a_notebook(runs, tmp_path):
+    done = Run.load(runs.write(tmp_path, runs.complete(), question="<b>why</b>"))
+    assert "fit, warm" in repr(done)
+    html = done._repr_html_()
+    assert html.count("<table>") == 1
+    assert "<b>why" not in html
+    assert "&lt;b&gt;why" in html

