@@ -42,7 +42,7 @@ unit: install ## run the tests
 test: lint types unit ## lint, types and tests: what must pass before a change lands
 
 bench: install ## measure the tool itself: ratios against the alternative in the same run
-	@$(BIN)/pytest tests/benchmarks --benchmark-enable --benchmark-only
+	@$(BIN)/pytest tests/benchmarks --benchmark-only --capture=no
 
 lock: install ## pin the newest dependencies again (needs uv)
 	@requirements/lock

@@ -31,8 +31,8 @@ def objective(spec: Spec, prepared: Prepared) -> str:
     return OBJECTIVES[cast("XGBoostSpec", spec).task]
 
 
-# for the engines that use XGBoost's scikit-learn interface, in this process or over Dask
-SKLEARN_INTERFACE_VERDICTS: VerdictTable = {
+# XGBoost's three interfaces take the same parameters; an engine replaces what differs on it
+VERDICTS: VerdictTable = {
     "task": Convert("objective", objective, OBJECTIVE_WHY),
     "n_estimators": Same(),
     "max_depth": Same(),
@@ -47,6 +47,13 @@ SKLEARN_INTERFACE_VERDICTS: VerdictTable = {
     "base_score": Same(),
     "seed": Rename("random_state"),
 }
+
+
+# for the engines on which several processes train one model
+SUBSAMPLE_OF_WORKERS = Same(
+    caveat="Each XGBoost worker draws from its own rows, so other rows are drawn than in one "
+    "process."
+)
 
 
 def probabilities(of_classes: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -142,8 +142,9 @@ def apply(table: VerdictTable, spec: Spec, prepared: Prepared) -> tuple[AppliedP
                 applied.append(AppliedParameter(name, asked, "rename", native, asked, why))
             case Convert(native, formula, why):
                 value = formula(spec, prepared)
-                # where the formula changes nothing there is nothing to tell
-                same = value == asked and native in {None, name}
+                # where the formula changes nothing there is nothing to tell; but a value that was
+                # asked for and takes several calls is told of
+                same = value == asked and (native == name or not changed)
                 verdict: VerdictName = "same" if same else "convert"
                 told = None if same else why
                 applied.append(AppliedParameter(name, asked, verdict, native, value, told))
@@ -155,4 +156,3 @@ def apply(table: VerdictTable, spec: Spec, prepared: Prepared) -> tuple[AppliedP
 def native_arguments(applied: tuple[AppliedParameter, ...]) -> dict[str, Any]:
     """Return the keyword arguments that the engine's library is called with."""
     return {one.native: one.value for one in applied if one.native is not None}
-

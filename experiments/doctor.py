@@ -195,10 +195,10 @@ def _loopback() -> Iterator[Check]:
 
 
 def _memory_measure() -> Iterator[Check]:
-    from experiments.measure.tree import memory_in_use
+    from experiments.measure.tree import usage
     from experiments.report.numbers import memory
 
-    used = memory_in_use(os.getpid())
+    used = usage(os.getpid()).memory_bytes
     if used:
         yield Check("memory measure", f"proportional set size can be read ({memory(used)} here)")
     else:

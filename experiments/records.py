@@ -45,6 +45,9 @@ class Phase:
         Greatest memory of the whole tree (PSS) in any sample.
     read_bytes, write_bytes : int
         Bytes that came from or reached storage.
+    ended : bool
+        False for the phase in which an engine died, ran out of time or was killed: what it used
+        until then.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Phase:
     peak_memory_bytes: int
     read_bytes: int
     write_bytes: int
+    ended: bool = True
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engines.boosting import SKLEARN_INTERFACE_VERDICTS, probabilities
+from engines import boosting
 from engines.dask.data import require_spread
 from engines.dask.session import LOOPBACK, watched
-from engines.parameters import Same, apply, native_arguments
+from engines.parameters import apply, native_arguments
 from engines.types import Model, Predictions
 
 if TYPE_CHECKING:
@@ -22,12 +22,7 @@ if TYPE_CHECKING:
 # seconds in which all workers must have joined the training
 TRACKER_TIMEOUT = 120
 
-VERDICTS: VerdictTable = {
-    **SKLEARN_INTERFACE_VERDICTS,
-    "subsample": Same(
-        caveat="Each worker draws from its own rows, so the trees depend on how many there are."
-    ),
-}
+VERDICTS: VerdictTable = {**boosting.VERDICTS, "subsample": boosting.SUBSAMPLE_OF_WORKERS}
 
 
 def fit(session: Session, spec: XGBoostSpec, train: Data[Arrays]) -> Model:
@@ -59,4 +54,6 @@ def predict(session: Session, model: Model, data: Data[Arrays]) -> Predictions:
         return value, row_id
 
     value, row_id = watched(session, predicted, recovers=True)
-    return Predictions(row_id, probabilities(value) if classifies else value.astype(np.float64))
+    return Predictions(
+        row_id, boosting.probabilities(value) if classifies else value.astype(np.float64)
+    )

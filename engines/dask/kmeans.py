@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
 from engines.dask.session import watched
+from engines.kmeans import RUNS_WHY, runs, threshold
 from engines.parameters import Convert, Rename, Same, apply, native_arguments
 from engines.types import Model, Predictions
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -29,8 +32,7 @@ def tolerance(spec: Spec, prepared: Prepared) -> float:
 
     dask-ml asks for a shift *below* it, scikit-learn for one *not above* it: hence the next number.
     """
-    threshold = cast("KMeansSpec", spec).tol * prepared.mean_variance
-    return float(np.nextafter(threshold, np.inf))
+    return float(np.nextafter(threshold(spec, prepared), np.inf))
 
 
 def library_iterations(spec: Spec, prepared: Prepared) -> int:
@@ -53,12 +55,6 @@ def rounds(spec: Spec, prepared: Prepared) -> int | None:
     return 2 if asked.init_max_iter is None else asked.init_max_iter
 
 
-def runs(spec: Spec, prepared: Prepared) -> int:
-    """Return how often the fit is run."""
-    del prepared
-    return cast("KMeansSpec", spec).n_init
-
-
 VERDICTS: VerdictTable = {
     "n_clusters": Same(),
     "init": Same(
@@ -79,12 +75,7 @@ VERDICTS: VerdictTable = {
         "scikit-learn stops at tol times the mean variance of the features or below: the next "
         "number above that product is given.",
     ),
-    "n_init": Convert(
-        None,
-        runs,
-        "dask-ml runs once; the fit is repeated with the seeds seed, seed + 1, ..., and the run of "
-        "least inertia, computed from its centres, is kept.",
-    ),
+    "n_init": Convert(None, runs, RUNS_WHY),
     "oversampling_factor": Convert(
         "oversampling_factor",
         oversampling,
@@ -217,9 +208,7 @@ def _run(spec: KMeansSpec, X: Any, arguments: Mapping[str, Any]) -> Run:
     After at most ``max_iter - 1`` iterations dask-ml has either stopped, and gives back the centres
     before their last update, or run out, and one iteration is left: one update is due either way.
 
-    Which of the two it was shows in the number of iterations, unless that is the most it could be
-    and the update would have stopped it too. Then it is run again with one iteration more: only
-    if it stopped does the number stay the same.
+    Which of the two it was shows in the shift of its last iteration.
     """
     from dask_ml.cluster import KMeans
 
@@ -227,20 +216,44 @@ def _run(spec: KMeansSpec, X: Any, arguments: Mapping[str, Any]) -> Run:
         # Without a tolerance nothing stops it, and the centres it gives back are updated
         fitted = KMeans(**{**arguments, "tol": 0.0}).fit(X)
         return Run(np.asarray(fitted.cluster_centers_, dtype=np.float64), 1, 0)
-    fitted = KMeans(**arguments).fit(X)
-    before = np.asarray(fitted.cluster_centers_, dtype=np.float64)
-    totals = _totals(X, before)
+    with _shifts() as shifts:
+        fitted = KMeans(**arguments).fit(X)
+    totals = _totals(X, np.asarray(fitted.cluster_centers_, dtype=np.float64))
     # An empty cluster goes to the origin, as dask-ml's own updates put it
     centers = totals.sums / np.maximum(totals.counts, 1)[:, None]
-    n_iter = fitted.n_iter_
-    if n_iter == spec.max_iter - 1:
-        shift = np.square(centers - before).sum()
-        rounding = np.square(1e3 * np.finfo(X.dtype).eps) * np.square(before).sum()
-        if shift >= arguments["tol"] + rounding:
-            n_iter = spec.max_iter
-        else:
-            n_iter = KMeans(**{**arguments, "max_iter": spec.max_iter}).fit(X).n_iter_
-    return Run(centers, int(n_iter), int((totals.counts == 0).sum()))
+    stopped = shifts[-1] < arguments["tol"]
+    n_iter = int(fitted.n_iter_) + (0 if stopped else 1)
+    return Run(centers, n_iter, int((totals.counts == 0).sum()))
+
+
+class _Shifts(logging.Handler):
+    """Keep the squared shift of the centres that dask-ml logs after each iteration."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[float] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the number itself; the text of the message is rounded."""
+        if str(record.msg).startswith("Shift") and isinstance(record.args, tuple):
+            self.seen.append(cast("float", record.args[0]))
+
+
+@contextmanager
+def _shifts() -> Iterator[list[float]]:
+    """Collect the shifts of a fit: dask-ml returns them nowhere, but it logs them."""
+    logger = logging.getLogger("dask_ml.cluster.k_means")
+    level, propagate = logger.level, logger.propagate
+    handler = _Shifts()
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield handler.seen
+    finally:
+        logger.propagate = propagate
+        logger.setLevel(level)
+        logger.removeHandler(handler)
 
 
 def _totals(X: Any, centers: NDArray[np.float64]) -> Partial:

@@ -88,7 +88,7 @@ class Session:
     def addresses(self) -> tuple[str, ...]:
         """Addresses of the workers alive, in the order of their numbers."""
         workers = self.cluster.scheduler.workers.copy()
-        return tuple(sorted(workers, key=lambda address: str(workers[address].name)))
+        return tuple(sorted(workers, key=lambda address: int(workers[address].name)))
 
 
 class Losses:
@@ -138,7 +138,7 @@ def start(resources: Resources) -> Session:
         undo.enter_context(_resource_tracker_stopped())
         undo.callback(_retire_offload_thread)
         undo.callback(_free_trackers)
-        undo.enter_context(dask.config.set(_configuration(resources, folder)))
+        undo.enter_context(dask.config.set(_configuration(folder)))
         undo.enter_context(_environment_restored())
         limits = threadpoolctl.threadpool_limits(resources.cores)
         undo.callback(limits.restore_original_limits)
@@ -282,9 +282,11 @@ def facts(session: Session) -> Facts:
     )
 
 
-def _configuration(resources: Resources, folder: str) -> dict[str, Any]:
+def _configuration(folder: str) -> dict[str, Any]:
     """Return the settings of Dask that hold while the session is open."""
-    threads = dict.fromkeys(_THREAD_COUNTS, resources.threads_per_worker)
+    # A worker runs as many tasks at once as it has threads: a task with a pool of its own besides
+    # would multiply them. XGBoost alone trains in one task a worker, and counts threads itself.
+    threads = dict.fromkeys(_THREAD_COUNTS, 1)
     return {
         # Rows stay on the worker that read them: the same placement gives the same numbers
         "distributed.scheduler.work-stealing": False,

@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engines.boosting import SKLEARN_INTERFACE_VERDICTS, probabilities
+from engines.boosting import VERDICTS, probabilities
 from engines.parameters import apply, native_arguments
 from engines.types import Model, Predictions
 
+__all__ = ["VERDICTS", "fit", "predict"]
+
 if TYPE_CHECKING:
-    from engines.parameters import VerdictTable
     from engines.prepared import Rows
     from engines.specs import XGBoostSpec
     from engines.types import Data
-
-VERDICTS: VerdictTable = SKLEARN_INTERFACE_VERDICTS
 
 
 def fit(spec: XGBoostSpec, train: Data[Rows], cores: int) -> Model:

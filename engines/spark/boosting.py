@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engines.boosting import objective, probabilities
-from engines.parameters import Convert, Rename, Same, apply, native_arguments
+from engines import boosting
+from engines.parameters import Convert, apply, native_arguments
 from engines.spark.data import LABEL, ROW_ID, collect
 from engines.types import Model, Predictions
 
@@ -20,26 +20,14 @@ if TYPE_CHECKING:
 _VALUE = "value"
 
 VERDICTS: VerdictTable = {
+    **boosting.VERDICTS,
     "task": Convert(
         None,
-        objective,
+        boosting.objective,
         "xgboost.spark takes no objective for classes: it counts the labels and chooses"
         " binary:logistic or multi:softprob itself; for numbers it is reg:squarederror.",
     ),
-    "n_estimators": Same(),
-    "max_depth": Same(),
-    "learning_rate": Same(),
-    "min_child_weight": Same(),
-    "gamma": Same(),
-    "subsample": Same(
-        "Each XGBoost worker draws from its own rows, so other rows are drawn than in one process."
-    ),
-    "colsample_bytree": Same(),
-    "reg_alpha": Same(),
-    "reg_lambda": Same(),
-    "max_bin": Same(),
-    "base_score": Same(),
-    "seed": Rename("random_state"),
+    "subsample": boosting.SUBSAMPLE_OF_WORKERS,
 }
 
 
@@ -80,4 +68,4 @@ def predict(model: Model, data: Data[Frame]) -> Predictions:
     if not classes:
         return Predictions(row_id, column.to_numpy().astype(np.float64, copy=False))
     flat = column.flatten().to_numpy()
-    return Predictions(row_id, probabilities(flat.reshape(len(row_id), -1)))
+    return Predictions(row_id, boosting.probabilities(flat.reshape(len(row_id), -1)))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from engines.kmeans import RUNS_WHY, runs, threshold
 from engines.parameters import Convert, Reject, Rename, Same, apply, native_arguments
 from engines.spark.data import FEATURES, ROW_ID, collect
 from engines.types import Model, Predictions
@@ -31,14 +32,7 @@ _SOLVER = "row"
 
 def _tol(spec: Spec, prepared: Prepared) -> float:
     """Return the shift of each centre that keeps scikit-learn's sum within its bound."""
-    asked = cast("KMeansSpec", spec)
-    return math.sqrt(asked.tol * prepared.mean_variance / asked.n_clusters)
-
-
-def _seeds(spec: Spec, prepared: Prepared) -> tuple[int, ...]:
-    del prepared
-    asked = cast("KMeansSpec", spec)
-    return tuple(asked.seed + run for run in range(asked.n_init))
+    return math.sqrt(threshold(spec, prepared) / cast("KMeansSpec", spec).n_clusters)
 
 
 VERDICTS: VerdictTable = {
@@ -52,12 +46,7 @@ VERDICTS: VerdictTable = {
         " / n_clusters), which keeps the sum of squared shifts within what is asked; it may take a"
         " few more iterations.",
     ),
-    "n_init": Convert(
-        None,
-        _seeds,
-        "Spark runs once; it is run with seed, seed + 1, ... as seeds, and the run of least inertia"
-        " is kept.",
-    ),
+    "n_init": Convert(None, runs, RUNS_WHY),
     "oversampling_factor": Reject("Spark always draws 2 x n_clusters points a round."),
     "init_max_iter": Rename("initSteps"),
     "seed": Same(),
@@ -82,9 +71,7 @@ def fit(spec: KMeansSpec, train: Data[Frame], initial_centers: NDArray[np.float6
     if initial_centers is not None:
         run = _fit_from(rows, initial_centers, arguments)
     else:
-        runs = [
-            _fit(rows, arguments | {"seed": seed}) for seed in _seeds(spec, train.source.prepared)
-        ]
+        runs = [_fit(rows, arguments | {"seed": spec.seed + run}) for run in range(spec.n_init)]
         run = runs[0] if len(runs) == 1 else min(runs, key=lambda one: _inertia(one.model, rows))
     centers = np.asarray(run.model.clusterCenters(), dtype=np.float64)
     return Model(

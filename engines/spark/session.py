@@ -320,7 +320,10 @@ def _forget_context(context: Any) -> None:
 
 
 def _close_gateway(gateway: Any) -> None:
+    from py4j.clientserver import SHUTDOWN_FINALIZER_WORKER, FinalizerWorker
     from pyspark import SparkContext
+
+    garbage = gateway._gateway_client.finalizer_deque  # noqa: SLF001 - no public way to its thread
 
     with contextlib.suppress(Exception):  # the JVM may be dead
         gateway.shutdown()
@@ -332,6 +335,10 @@ def _close_gateway(gateway: Any) -> None:
     if gateway.proc.poll() is None:
         gateway.proc.kill()
         gateway.proc.wait()
+    garbage.append(SHUTDOWN_FINALIZER_WORKER)  # taken first: nobody is left to be told of the rest
+    for thread in threading.enumerate():
+        if isinstance(thread, FinalizerWorker) and thread.deque is garbage:
+            thread.join(_END_SECONDS)
 
 
 def _end_processes(mark: str) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from experiments.measure.tree import Usage, memory_in_use, usage
+from experiments.measure.tree import Usage, usage
 from experiments.records import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 # Reading the memory maps of a tree takes the longer the more memory it holds; the interval grows
-# with it, so that measuring never takes more than this share of one core.
-LARGEST_SHARE = 0.02
+# with it, so that reading never takes more than this share of one core. With what surrounds it,
+# measuring stays below 2 %.
+LARGEST_SHARE = 0.015
 SHORTEST_INTERVAL_S = 0.05
 
 
@@ -32,8 +33,6 @@ class Meter:
         Returns seconds; `time.perf_counter` unless a test has another.
     read : callable
         Returns the usage of a tree; `usage` unless a test has another.
-    read_memory : callable
-        Returns the memory of a tree, in bytes; `memory_in_use` unless a test has another.
 
     Attributes
     ----------
@@ -46,13 +45,12 @@ class Meter:
         root: int,
         clock: Callable[[], float] = time.perf_counter,
         read: Callable[[int], Usage] = usage,
-        read_memory: Callable[[int], int] = memory_in_use,
     ) -> None:
         self.peak_memory_bytes = 0
         self._root = root
         self._clock = clock
         self._read = read
-        self._read_memory = read_memory
+        self._last = Usage(0.0, 0, 0, 0, 0)
         self._phase: str | None = None
         self._at_begin: Usage | None = None
         self._phase_peak = 0
@@ -65,17 +63,24 @@ class Meter:
 
     def begin(self, phase: str) -> None:
         """Start a phase."""
-        self._at_begin = self._read(self._root)
         self._phase = phase
         self._phase_peak = 0
-        self._note(self._at_begin.memory_bytes)
+        self._at_begin = self._sample()
 
-    def end(self, wall_s: float) -> Phase:
-        """End the phase and return what it used; `wall_s` is what its process measured."""
+    def end(self, wall_s: float, *, ended: bool = True) -> Phase:
+        """End the phase and return what it used.
+
+        Parameters
+        ----------
+        wall_s : float
+            Seconds that its process measured.
+        ended : bool
+            False for a phase that was cut short. If its process is gone, it used what was last
+            seen.
+        """
         if self._phase is None or self._at_begin is None:
             raise RuntimeError("A phase can end only after it began.")
-        now, then = self._read(self._root), self._at_begin
-        self._note(now.memory_bytes)
+        now, then = self._sample(), self._at_begin
         phase = Phase(
             name=self._phase,
             wall_s=wall_s,
@@ -84,21 +89,27 @@ class Meter:
             peak_memory_bytes=self._phase_peak,
             read_bytes=max(0, now.read_bytes - then.read_bytes),
             write_bytes=max(0, now.write_bytes - then.write_bytes),
+            ended=ended,
         )
         self._phase, self._at_begin = None, None
         return phase
 
     def sample_if_due(self) -> None:
-        """Sample the memory of the tree if the time for it has come."""
+        """Sample the tree if the time for it has come."""
         started = self._clock()
         if started < self._due:
             return
         # CPU time and not wall: on a machine that the engine keeps busy, waiting is no cost
         cpu = time.thread_time()
-        self._note(self._read_memory(self._root))
+        self._sample()
         cost_s = time.thread_time() - cpu
         self._due = started + max(SHORTEST_INTERVAL_S, cost_s / LARGEST_SHARE)
 
-    def _note(self, memory_bytes: int) -> None:
-        self._phase_peak = max(self._phase_peak, memory_bytes)
-        self.peak_memory_bytes = max(self.peak_memory_bytes, memory_bytes)
+    def _sample(self) -> Usage:
+        """Read the tree; once it is gone, what was last seen of it still holds."""
+        now = self._read(self._root)
+        if now.processes:
+            self._last = now
+        self._phase_peak = max(self._phase_peak, now.memory_bytes)
+        self.peak_memory_bytes = max(self.peak_memory_bytes, now.memory_bytes)
+        return self._last

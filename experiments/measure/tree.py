@@ -65,17 +65,6 @@ def usage(root: int) -> Usage:
     return Usage(cpu_s, memory, read, write, count)
 
 
-def memory_in_use(root: int) -> int:
-    """Return the memory that a tree uses now, in bytes: `Usage.memory_bytes` alone, for less."""
-    total = 0
-    for process in tree(root):
-        try:
-            total += _memory_bytes(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return total
-
-
 def tree(root: int) -> list[psutil.Process]:
     """Return a process and its descendants, parents first; empty when it is gone."""
     try:

@@ -532,7 +532,7 @@ def _resources(rows: _Rows) -> Iterable[Row]:
         ),
         rows.make(
             "granted_memory_bytes",
-            "granted memory",
+            "heap or worker limits",
             "bytes",
             lambda column: [column.facts.get("memory_bytes")],
             "Memory that the engine was told it may use: worker limits or heap where it has them.",

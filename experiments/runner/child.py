@@ -15,8 +15,11 @@ from typing import TYPE_CHECKING, Any, cast
 from experiments.runner.protocol import ANSWERS_FD, LIFELINE_FD, REPORTS_FD, Reporter
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from engines.base import Engine
-    from engines.specs import KMeansSpec, XGBoostSpec
+    from engines.specs import KMeansSpec, Spec, XGBoostSpec
     from engines.types import Data, Model
     from experiments.runner.task import Task
 
@@ -52,6 +55,8 @@ def main() -> int:
 
 
 def _walk(task: Task, reporter: Reporter) -> None:
+    import numpy as np
+
     from engines import get_engine
     from engines.errors import UnsupportedFeatureError
     from engines.prepared import open_prepared
@@ -59,6 +64,7 @@ def _walk(task: Task, reporter: Reporter) -> None:
 
     spec = task.load_spec()
     prepared = open_prepared(Path(task.dataset))
+    centers = np.load(task.initial_centers) if task.initial_centers else None
     with reporter.phase("start"):
         engine_class = get_engine(task.engine)
         if met := engine_class.gap_for(spec):
@@ -76,7 +82,7 @@ def _walk(task: Task, reporter: Reporter) -> None:
         for repeat in range(task.repeats):
             reporter.repeat = repeat
             with reporter.phase("fit"):
-                model = _fit(engine, task, train)
+                model = _fit(engine, spec, train, centers)
             with reporter.phase("predict"):
                 predictions = engine.predict(model, scored)
             with reporter.phase("save"):
@@ -107,12 +113,10 @@ def _walk(task: Task, reporter: Reporter) -> None:
         engine.stop()
 
 
-def _fit(engine: Engine[Any], task: Task, train: Data[Any]) -> Model:
-    import numpy as np
-
-    spec = task.load_spec()
+def _fit(
+    engine: Engine[Any], spec: Spec, train: Data[Any], centers: NDArray[np.float64] | None
+) -> Model:
     if spec.kind == "kmeans":
-        centers = np.load(task.initial_centers) if task.initial_centers else None
         return engine.fit_kmeans(cast("KMeansSpec", spec), train, centers)
     return engine.fit_xgboost(cast("XGBoostSpec", spec), train)
 

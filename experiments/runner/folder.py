@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import RequestError
-
-RECORDS = "records.jsonl"
+from experiments.records import RECORDS_FILE
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class RunFolder:
     @property
     def records(self) -> Path:
         """One record a line, appended as they are measured."""
-        return self.path / RECORDS
+        return self.path / RECORDS_FILE
 
     @property
     def predictions(self) -> Path:

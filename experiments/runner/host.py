@@ -49,28 +49,31 @@ def usable_cpus() -> tuple[int, ...]:
 
 
 def commit() -> str | None:
-    """Return the commit of the checkout that this package runs from; None without one."""
-    package = Path(__file__).parent
+    """Return the commit of the checkout that this package runs from; None without one.
+
+    ``+changes`` follows it when tracked files differ from it.
+    """
+    # an installed package inside somebody else's checkout has no commit of its own
+    if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None
+    changes = _git("status", "--porcelain", "--untracked-files=no")
+    return f"{_git('rev-parse', 'HEAD')}{'+changes' if changes else ''}"
+
+
+def _git(*arguments: str) -> str | None:
+    """Return what git prints in the folder of this package; None if it fails."""
     try:
-        found = subprocess.run(
-            ["git", "rev-parse", "HEAD"],  # noqa: S607
-            cwd=package,
+        done = subprocess.run(
+            ["git", *arguments],  # noqa: S607
+            cwd=Path(__file__).parent,
             capture_output=True,
             text=True,
             check=True,
             timeout=10,
         )
-        tracked = subprocess.run(
-            ["git", "ls-files", "--error-unmatch", Path(__file__).name],  # noqa: S607
-            cwd=package,
-            capture_output=True,
-            check=False,
-            timeout=10,
-        )
     except (OSError, subprocess.SubprocessError):
         return None
-    # an installed package inside somebody else's checkout has no commit of its own
-    return found.stdout.strip() if tracked.returncode == 0 else None
+    return done.stdout.strip()
 
 
 def _processor() -> str:

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.definition import check_host, granted
+from experiments.definition.host import granted_cores
 from experiments.records import append_record, point_key
 from experiments.runner.events import ChildEnded, ChildStarted, Planned, Preparing, RecordWritten
 from experiments.runner.folder import make_run_folder
 from experiments.runner.host import commit, describe_host, describe_software, usable_cpus
+from experiments.runner.interrupts import uninterrupted
 from experiments.runner.plan import make_plan
 from experiments.runner.ready import make_ready
 from experiments.runner.scoring import Scorer
-from experiments.runner.supervise import Repeat, supervise, uninterrupted
+from experiments.runner.supervise import Repeat, supervise
 from experiments.runner.task import Task
 
 if TYPE_CHECKING:
@@ -141,14 +143,13 @@ def _task(item: PlanItem, ready: ReadyPoint, predictions: Path, scratch: Path) -
     if ready.initial_centers is not None:
         centers = str(scratch / "initial_centers.npy")
         np.save(centers, ready.initial_centers)
-    cpus = usable_cpus()
     return Task(
         engine=item.engine,
         spec=ready.spec.model_dump(),
         dataset=str(ready.prepared.path),
         initial_centers=centers,
         repeats=1 + experiment.measure.warm_repeats,
-        cpus=cpus[: experiment.resources.cores or len(cpus)],
+        cpus=usable_cpus()[: granted_cores(experiment)],
         memory_bytes=experiment.resources.memory,
         workers=workers,
         threads_per_worker=threads_per_worker,
@@ -183,10 +184,7 @@ def _describe(
         "host": describe_host(),
         "versions": describe_software(),
         "commit": commit(),
-        "resources": {
-            "cores": experiment.resources.cores or len(usable_cpus()),
-            "memory_bytes": experiment.resources.memory,
-        },
+        "resources": _resources(experiment),
         "points": {
             point_key(ready.point): {
                 "dataset": {
@@ -198,12 +196,20 @@ def _describe(
                     "counts": ready.prepared.counts,
                     "notes": list(ready.prepared.notes),
                 },
+                "resources": _resources(ready.experiment),
                 "task": ready.task,
                 "scored_on": ready.scored_on,
             }
             for ready in points
         },
         "agreement": {},
+    }
+
+
+def _resources(experiment: Experiment) -> dict[str, int]:
+    return {
+        "cores": granted_cores(experiment),
+        "memory_bytes": experiment.resources.memory,
     }
 
 

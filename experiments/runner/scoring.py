@@ -5,6 +5,9 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from experiments.definition.host import granted_cores
 from experiments.metrics import PredictionsError, adjusted_rand, score
 from experiments.records import Failure, Record
 from experiments.runner.predictions import read_predictions
@@ -64,14 +67,12 @@ class Scorer:
             model={} if content.get("n_iter") is None else {"n_iter": content["n_iter"]},
             parameters=tuple(content.get("parameters", ())),
             facts=content.get("facts") or {},
-            warnings=(*warnings, *content.get("notes", ())),
+            warnings=(*warnings, *content.get("notes", ()), *_grants(ready, content.get("facts"))),
         )
 
     def _score(
         self, item: PlanItem, ready: ReadyPoint, saved: dict[str, Any]
     ) -> tuple[dict[str, Any], tuple[str, ...]]:
-        if ready.task == "clustering":
-            self._labels.setdefault(item.point, {}).setdefault(item.engine, saved)
         key = (item.point, saved["digest"])
         if key not in self._scores:
             predictions, centers = read_predictions(saved)
@@ -85,6 +86,9 @@ class Scorer:
             )
             undefined = tuple(f"{name}: {why}" for name, why in scores.undefined.items())
             self._scores[key] = (dict(scores.values), undefined)
+        # only now: labels that were refused are compared with nobody's
+        if ready.task == "clustering":
+            self._labels.setdefault(item.point, {}).setdefault(item.engine, saved)
         return self._scores[key]
 
     def agreement(self, point: int) -> dict[str, float]:
@@ -92,7 +96,24 @@ class Scorer:
         saved = self._labels.get(point, {})
         found = {}
         for one, other in combinations(saved, 2):
-            a, _ = read_predictions(saved[one])
-            b, _ = read_predictions(saved[other])
-            found[f"{one}~{other}"] = adjusted_rand(a.value, b.value)
+            a, b = (read_predictions(saved[name])[0].value for name in (one, other))
+            found[f"{one}~{other}"] = adjusted_rand(a.astype(np.int32), b.astype(np.int32))
         return found
+
+
+def _grants(ready: ReadyPoint, facts: dict[str, Any] | None) -> tuple[str, ...]:
+    """Return a sentence for each way in which an engine had more or less than was asked."""
+    if not facts:
+        return ()
+    found = []
+    asked = granted_cores(ready.experiment)
+    if facts["cores"] != asked:
+        found.append(f"It had {facts['cores']} cores, and {asked} were asked for.")
+    for process, threads in facts["native_threads"].items():
+        allowed = facts["cores"] if process == "driver" else facts["threads_per_worker"]
+        if threads > allowed:
+            found.append(
+                f"The native thread pools of its {process} may run {threads} threads, and "
+                f"{allowed} were meant: the cores were shared out unfairly."
+            )
+    return tuple(found)

@@ -8,9 +8,8 @@ import selectors
 import signal
 import subprocess
 import sys
-import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,11 +17,12 @@ from experiments.measure.meter import Meter
 from experiments.records import Failure, Phase
 from experiments.runner.environment import child_environment
 from experiments.runner.events import PhaseStarted
+from experiments.runner.interrupts import uninterrupted
 from experiments.runner.protocol import ANSWERS_FD, LIFELINE_FD, REPORTS_FD, TOKEN, LineReader
 from experiments.runner.reap import kill_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from experiments.runner.events import OnEvent
@@ -70,22 +70,6 @@ class Repeat:
         return max(0.0, self.wall_s - sum(phase.wall_s for phase in self.phases))
 
 
-@contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Ignore Ctrl-C for the few seconds in which a child is cleaned up.
-
-    A second, impatient Ctrl-C would leave processes behind.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread is ever interrupted
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def supervise(
     task: Task,
     *,
@@ -118,24 +102,27 @@ def supervise(
     str
         The outcome of the last repeat.
     """
-    child = _Child(
-        task,
-        task_file=task_file,
-        log=log,
-        timeout_s=timeout_s,
-        on_repeat=on_repeat,
-        on_event=on_event,
-    )
+    child = None
     try:
-        child.watch()
-    except BaseException:
         with uninterrupted():
-            child.end()
-            child.hand_over_measured()
+            child = _Child(
+                task,
+                task_file=task_file,
+                log=log,
+                timeout_s=timeout_s,
+                on_repeat=on_repeat,
+                on_event=on_event,
+            )
+        child.watch()
+        with uninterrupted() as noted:
+            child.end(hurry=noted)
+        return child.finish()
+    except BaseException:
+        if child is not None:
+            with uninterrupted():
+                child.end(hurry=[signal.SIGINT])
+                child.hand_over_measured()
         raise
-    with uninterrupted():
-        child.end()
-    return child.finish()
 
 
 class _Child:
@@ -164,6 +151,8 @@ class _Child:
         self._mark = self._started
         self._waited_s = 0.0
         self._stop_by: float | None = None
+        self._ended: float | None = None
+        self._returned = 0
         self._start(task_file)
 
     def _start(self, task_file: Path) -> None:
@@ -221,10 +210,9 @@ class _Child:
         arrived = time.perf_counter()
         match report["report"]:
             case "phase begin":
-                self._begin(report, arrived)
+                self._begin(report)
             case "phase end":
-                self._repeat.phases.append(self._meter.end(report["wall_s"]))
-                self._phase = None
+                self._end_phase(report["wall_s"])
             case "repeat":
                 self._complete(report, arrived)
             case "failure":
@@ -236,11 +224,12 @@ class _Child:
             os.write(self._answers, b"\n")
         self._waited_s += time.perf_counter() - arrived
 
-    def _begin(self, report: dict[str, Any], arrived: float) -> None:
+    def _begin(self, report: dict[str, Any]) -> None:
         if report["repeat"] is not None and report["repeat"] > self._repeat.number:
-            self._next_repeat(report["repeat"], arrived)
+            self._repeat = Repeat(report["repeat"])
         self._phase = report["phase"]
         self._meter.begin(report["phase"])
+        self._phase_began = time.perf_counter()
         self._on_event(PhaseStarted(report["phase"], report["repeat"]))
 
     def _complete(self, report: dict[str, Any], arrived: float) -> None:
@@ -252,9 +241,9 @@ class _Child:
             self._hand_over(arrived)
         # the last one still has to stop the engine: it is handed over by `finish`
 
-    def _next_repeat(self, number: int, now: float) -> None:
-        self._repeat = Repeat(number)
-        self._mark = now - self._waited_s
+    def _end_phase(self, wall_s: float, *, ended: bool = True) -> None:
+        self._repeat.phases.append(self._meter.end(wall_s, ended=ended))
+        self._phase = None
 
     def _over_a_limit(self) -> bool:
         now = time.perf_counter()
@@ -282,20 +271,30 @@ class _Child:
     def _fail(self, outcome: str, kind: str, message: str) -> None:
         if self._repeat.handed_over:
             # a repeat already handed over is complete: the failure is the next one's
-            self._next_repeat(self._repeat.number + 1, time.perf_counter())
+            self._repeat = Repeat(self._repeat.number + 1)
         if self._repeat.outcome in {"completed", "degraded"}:
             self._repeat.outcome = outcome
             self._repeat.failure = self._failure(kind, message)
+        if self._phase is not None:  # cut short, but what it used until then was used
+            self._end_phase(time.perf_counter() - self._phase_began, ended=False)
 
     def _failure(self, kind: str, message: str) -> Failure:
         return Failure(kind, message, str(self._log))
 
-    def end(self) -> None:
-        """Leave nothing of the child: no process, no descriptor."""
-        if self._done or self._reader.closed:
-            # it is on its way out, and its exit code tells how
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(SECONDS_TO_STOP)
+    def end(self, hurry: Sequence[int]) -> None:
+        """Leave nothing of the child: no process, no descriptor.
+
+        A child that is on its way out is waited for, since its exit code tells how it went, until
+        `hurry` holds something.
+        """
+        if self._ended is not None:
+            return
+        deadline = time.perf_counter() + SECONDS_TO_STOP
+        leaving = self._done or self._reader.closed
+        while leaving and self._process.poll() is None and not hurry:
+            if time.perf_counter() > deadline:
+                break
+            time.sleep(0.01)
         self._ended = time.perf_counter()
         kill_tree(self._process.pid, self._token)
         self._returned = self._process.wait()
@@ -305,19 +304,20 @@ class _Child:
     def hand_over_measured(self) -> None:
         """Hand over, without taking time to score it, a last repeat that was only to stop."""
         if self._repeat.content and not self._repeat.handed_over:
-            self._hand_over(self._ended, score=False)
+            self._hand_over(self._ended or time.perf_counter(), score=False)
 
     def finish(self) -> str:
         """Hand over the last repeat, however it ended, and return its outcome."""
         if not self._done and self._repeat.outcome in {"completed", "degraded"}:
             self._fail("crashed", "ProcessDied", self._how_it_died())
         if not self._repeat.handed_over:
-            self._hand_over(self._ended)
+            self._hand_over(self._ended or time.perf_counter())
         return self._repeat.outcome
 
     def _hand_over(self, now: float, *, score: bool = True) -> None:
         # the child's seconds since its last repeat, without those in which it waited for us
         self._repeat.wall_s = (now - self._waited_s) - self._mark
+        self._mark = now - self._waited_s
         self._repeat.handed_over = True
         self._on_repeat(self._repeat, score)
 

@@ -53,6 +53,6 @@ def test_preparing_20_million_rows_stays_below_700_mib(
 
     benchmark.extra_info.update(outcome)
     size = f"{outcome['rows']:,} rows, {outcome['mib']:.0f} MiB"
-    print(f"{size}: peak {outcome['peak_mib']:.0f} MiB")  # noqa: T201 - the figure is the point
+    print(f"{size}: peak {outcome['peak_mib']:.0f} MiB")
     assert outcome["rows"] == rows
     assert outcome["peak_mib"] < MOST_MIB

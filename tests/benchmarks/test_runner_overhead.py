@@ -47,7 +47,7 @@ def bare_fits(engine, prepared, workload, scratch):
         environment["OMP_NUM_THREADS"] = "1"
     arguments = [str(prepared.path), json.dumps(workload), str(FITS)]
     done = subprocess.run(
-        [sys.executable, str(BARE / f"{engine}.py"), *arguments],
+        [sys.executable, str(BARE / f"{engine}_fits.py"), *arguments],
         env=environment,
         capture_output=True,
         text=True,
@@ -76,13 +76,9 @@ def runner_fits(experiment, output):
 def test_a_fit_through_the_runner_costs_what_it_costs_without(benchmark, tmp_path, engine, kind):
     text, metric = WORKLOADS[kind]
     path = tmp_path / "overhead.yaml"
-    path.write_text(
-        DEFINITION.format(workload=text, engine=engine, warm=FITS - 1, metric=metric)
-    )
+    path.write_text(DEFINITION.format(workload=text, engine=engine, warm=FITS - 1, metric=metric))
     experiment = load_experiment(path)
-    prepared = prepare(
-        experiment.dataset, experiment.split, label_kind="auto", min_row_groups=8
-    )
+    prepared = prepare(experiment.dataset, experiment.split, label_kind="auto", min_row_groups=8)
     workload = experiment.workload.model_dump()
     if kind == "kmeans":
         workload["centers"] = str(tmp_path / "centers.npy")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -66,7 +66,7 @@ def carriers():
 
 
 def scratch_folders():
-    return {path.name for path in Path(os.environ.get("TMPDIR", "/tmp")).glob("enginebench-*")}
+    return {path.name for path in Path(tempfile.gettempdir()).glob("enginebench-*")}
 
 
 @pytest.fixture(autouse=True)
@@ -180,9 +180,7 @@ def test_repeats_measured_before_a_crash_are_kept(experiment, tmp_path):
     def strike(event):
         seen.append(event)
         if isinstance(event, PhaseStarted) and event.name == "fit" and event.repeat == 1:
-            threading.Timer(
-                0.2, lambda: process_named("experiments.runner.child").kill()
-            ).start()
+            threading.Timer(0.2, lambda: process_named("experiments.runner.child").kill()).start()
 
     result = run_experiment(asked, output=tmp_path / "run", on_event=strike)
     cold, warm = read_records(result.folder / "records.jsonl")
@@ -224,9 +222,7 @@ def test_phases_and_the_unaccounted_rest_add_up_to_the_life_of_the_child(experim
 
 
 @pytest.mark.parametrize("engines", ["sklearn", "dask", "spark"])
-def test_ctrl_c_stops_everything_within_five_seconds_and_keeps_what_is_done(
-    engines, tmp_path
-):
+def test_ctrl_c_stops_everything_within_five_seconds_and_keeps_what_is_done(engines, tmp_path):
     (tmp_path / "long.yaml").write_text(LONG_FIT)
     (tmp_path / "short.yaml").write_text(SHORT_FIT)
     command = [Path(sys.executable).with_name("enginebench"), "run", "short.yaml", "long.yaml"]

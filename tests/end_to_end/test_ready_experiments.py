@@ -41,7 +41,7 @@ def cells(printed, row):
     """Return the cells of the first printed row that starts with a name."""
     for line in printed.splitlines():
         columns = [cell.strip() for cell in re.split(r"\s{2,}|[│┃|]", line) if cell.strip()]
-        if columns and columns[0] == row:
+        if len(columns) > 1 and columns[0] == row:
             return columns[1:]
     raise AssertionError(f"no row {row!r} in:\n{printed}")
 

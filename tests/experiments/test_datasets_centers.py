@@ -68,9 +68,7 @@ def test_centres_are_distinct_means_of_training_rows_and_the_same_every_time(
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_no_row_of_a_grid_is_as_near_to_one_centre_as_to_another(
-    tmp_path: Path, seed: int
-) -> None:
+def test_no_row_of_a_grid_is_as_near_to_one_centre_as_to_another(tmp_path: Path, seed: int) -> None:
     prepared = prepare(
         BundledOptions(source="digits"),
         None,

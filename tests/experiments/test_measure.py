@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from experiments.measure.meter import LARGEST_SHARE, SHORTEST_INTERVAL_S, Meter
-from experiments.measure.tree import Usage, memory_in_use, tree, usage
+from experiments.measure.tree import Usage, tree, usage
 
 MIB = 2**20
 
@@ -43,7 +43,7 @@ def test_memory_of_a_child_process_counts():
     )
     with process(program) as parent:
         assert len(tree(parent.pid)) == 2
-        assert memory_in_use(parent.pid) > 200 * MIB
+        assert usage(parent.pid).memory_bytes > 200 * MIB
         own = usage(parent.pid).memory_bytes - usage(tree(parent.pid)[1].pid).memory_bytes
         assert own < 50 * MIB
 
@@ -66,7 +66,7 @@ def test_pages_that_forked_workers_share_count_once():
     )
     with process(program) as parent:
         assert len(tree(parent.pid)) == 4
-        assert 300 * MIB < memory_in_use(parent.pid) < 400 * MIB
+        assert 300 * MIB < usage(parent.pid).memory_bytes < 400 * MIB
 
 
 def test_cpu_seconds_of_a_process_that_ended_stay_counted():
@@ -127,7 +127,6 @@ class Tree:
             1,
             clock=lambda: self.time,
             read=lambda root: self.now,
-            read_memory=lambda root: self.now.memory_bytes,
         )
 
 
@@ -157,6 +156,17 @@ def test_a_peak_between_two_boundaries_is_seen():
     assert meter.end(wall_s=1.0).peak_memory_bytes == 700
 
 
+def test_a_phase_that_was_cut_short_has_what_was_last_seen_of_a_process_that_is_gone():
+    made = Tree()
+    meter = made.meter()
+    meter.begin("fit")
+    made.time, made.now = 10.0, Usage(3.0, 700, 0, 0, 2)
+    meter.sample_if_due()
+    made.now = Usage(0.0, 0, 0, 0, 0)
+    cut = meter.end(wall_s=4.0, ended=False)
+    assert (cut.cpu_s, cut.peak_memory_bytes, cut.wall_s, cut.ended) == (3.0, 700, 4.0, False)
+
+
 def test_a_phase_cannot_end_before_it_began():
     with pytest.raises(RuntimeError, match="only after it began"):
         Tree().meter().end(wall_s=1.0)
@@ -167,11 +177,11 @@ def test_sampling_waits_longer_when_reading_is_costly():
         until = time.thread_time() + 0.01
         while time.thread_time() < until:
             pass
-        return 1
+        return Usage(0.0, 1, 0, 0, 1)
 
-    meter = Meter(os.getpid(), read_memory=slow)
+    meter = Meter(os.getpid(), read=slow)
     meter.sample_if_due()
     assert 0.01 / LARGEST_SHARE - 0.1 < meter.seconds_to_next < 5
-    cheap = Meter(os.getpid(), read_memory=lambda root: 1)
+    cheap = Meter(os.getpid(), read=lambda root: Usage(0.0, 1, 0, 0, 1))
     cheap.sample_if_due()
     assert cheap.seconds_to_next <= SHORTEST_INTERVAL_S

@@ -151,12 +151,18 @@ def test_predictions_that_differ_in_one_bit_have_another_digest():
 
 
 def test_a_child_reads_no_configuration_of_this_person(tmp_path, monkeypatch):
-    for name in ("DASK_SCHEDULER_ADDRESS", "SPARK_CONF_DIR", "PYSPARK_PYTHON", "_JAVA_OPTIONS"):
+    for name in (
+        "DASK_SCHEDULER_ADDRESS",
+        "OMP_WAIT_POLICY",
+        "SPARK_CONF_DIR",
+        "PYSPARK_PYTHON",
+        "_JAVA_OPTIONS",
+    ):
         monkeypatch.setenv(name, "theirs")
     environment = child_environment(3, tmp_path)
     assert "theirs" not in environment.values()
     assert environment["OMP_NUM_THREADS"] == "3"
-    assert environment["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert int(environment["GOMP_SPINCOUNT"]) <= 10_000
     assert environment["PATH"] == os.environ["PATH"]
 
 

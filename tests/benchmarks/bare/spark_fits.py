@@ -1,6 +1,6 @@
 """The library calls of the Spark engine, with nothing around them but a clock.
 
-Arguments and output as in ``sklearn.py`` beside this file.
+Arguments and output as in ``sklearn_fits.py`` beside this file.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 import numpy as np
 from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql.functions import col
 from xgboost.spark import SparkXGBClassifier
 
 folder, workload, fits = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
@@ -29,7 +29,7 @@ spark.sparkContext.setLogLevel("ERROR")
 table = spark.read.parquet(f"{folder}/*.parquet").where("split = 0")
 features = [name for name in table.columns if name not in ("label", "row_id", "split", "fold")]
 table = VectorAssembler(inputCols=features, outputCol="features").transform(table)
-table = table.repartition(2, F.col("row_id")).cache()
+table = table.repartition(2, col("row_id")).cache()
 table.write.format("noop").mode("overwrite").save()
 
 seconds = []

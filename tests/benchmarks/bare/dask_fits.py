@@ -1,6 +1,6 @@
 """The library calls of the Dask engine, with nothing around them but a clock.
 
-Arguments and output as in ``sklearn.py`` beside this file.
+Arguments and output as in ``sklearn_fits.py`` beside this file.
 """
 
 from __future__ import annotations
@@ -46,9 +46,7 @@ def main() -> None:
                 started = time.perf_counter()
                 model.fit(X)
             else:
-                model = DaskXGBClassifier(
-                    n_estimators=workload["n_estimators"], tree_method="hist"
-                )
+                model = DaskXGBClassifier(n_estimators=workload["n_estimators"], tree_method="hist")
                 model.client = client
                 started = time.perf_counter()
                 model.fit(X, y)
