@@ -14,7 +14,7 @@ from engines.errors import EngineNotInstalledError, SpecError
 if TYPE_CHECKING:
     from engines.base import Engine
 
-__all__ = ["engine_names", "get_engine", "missing_libraries"]
+__all__ = ["engine_names", "get_engine", "least_memory", "missing_libraries"]
 
 # name -> (module, class, libraries it needs, extra that installs them)
 _ENGINES = {
@@ -33,6 +33,26 @@ def missing_libraries(name: str) -> tuple[str, ...]:
     """Return the libraries of an engine that are not installed, without importing any."""
     libraries = _entry(name)[2]
     return tuple(library for library in libraries if importlib.util.find_spec(library) is None)
+
+
+def least_memory(name: str, workers: int) -> int:
+    """Return the memory that an engine needs to start, without importing its libraries.
+
+    Parameters
+    ----------
+    name : {"sklearn", "dask", "spark"}
+        Which engine.
+    workers : int
+        Number of its workers.
+
+    Returns
+    -------
+    int
+        Bytes of the whole process tree, before it holds any data.
+    """
+    session = importlib.import_module(f"{_entry(name)[0]}.session")
+    needed: int = session.least_memory(workers)
+    return needed
 
 
 def get_engine(name: str) -> type[Engine[Any]]:

@@ -22,6 +22,10 @@ _INIT_FEATURES = {
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
+# libraries hold these in 32 bits
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
 class Spec(BaseModel):
     """Base of every specification: frozen, and closed to unknown fields."""
 
@@ -54,20 +58,20 @@ class KMeansSpec(Spec):
         description="Starting centres: 'shared' draws them once (k-means++ on a fixed sample) and "
         "hands the same ones to every engine; the others are each engine's own.",
     )
-    max_iter: Annotated[int, Field(ge=1)] = Field(300, description="Most Lloyd iterations.")
+    max_iter: Count = Field(300, description="Most Lloyd iterations.")
     tol: Annotated[float, Field(ge=0)] = Field(
         1e-4,
         description="Stop when the squared shifts of all centres sum to at most tol times the mean "
         "variance of the features (scikit-learn's meaning; converted for other engines).",
     )
-    n_init: Annotated[int, Field(ge=1)] = Field(
+    n_init: Count = Field(
         1, description="Runs from different starting centres; the one of least inertia is kept."
     )
     oversampling_factor: Annotated[float, Field(gt=0)] | None = Field(
         None,
         description="Points drawn a round by init 'k-means||'; 2 x n_clusters when not given.",
     )
-    init_max_iter: Annotated[int, Field(ge=1)] | None = Field(
+    init_max_iter: Count | None = Field(
         None, description="Rounds of init 'k-means||'; 2 when not given."
     )
     seed: Seed = Field(0, description="Seed of everything that is drawn.")
@@ -112,8 +116,8 @@ class XGBoostSpec(Spec):
     task: Literal["auto", "binary", "multiclass", "regression"] = Field(
         "auto", description="What is learned; 'auto' reads it off the label."
     )
-    n_estimators: Annotated[int, Field(ge=1)] = Field(100, description="Number of trees a class.")
-    max_depth: Annotated[int, Field(ge=1)] = Field(6, description="Greatest depth of a tree.")
+    n_estimators: Count = Field(100, description="Number of trees a class.")
+    max_depth: Count = Field(6, description="Greatest depth of a tree.")
     learning_rate: Annotated[float, Field(gt=0, le=1)] = Field(
         0.3, description="Shrinkage of each tree (eta)."
     )
@@ -131,7 +135,9 @@ class XGBoostSpec(Spec):
     )
     reg_alpha: Annotated[float, Field(ge=0)] = Field(0.0, description="L1 penalty on the leaves.")
     reg_lambda: Annotated[float, Field(ge=0)] = Field(1.0, description="L2 penalty on the leaves.")
-    max_bin: Annotated[int, Field(ge=2)] = Field(256, description="Most bins a feature.")
+    max_bin: Annotated[int, Field(ge=2, le=2**31 - 1)] = Field(
+        256, description="Most bins a feature."
+    )
     base_score: float | None = Field(
         None, description="Prediction before the first tree; XGBoost's own estimate when not given."
     )

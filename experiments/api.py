@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.errors import RequestError
+from experiments.records import point_key
 from experiments.report.build import build_report
+from experiments.report.text import definition_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -157,7 +159,9 @@ class Run:
 
         The columns are what identifies the record, ``outcome`` and ``error``; a column for each
         swept key; ``<phase>_<measure>`` such as ``fit_wall_s``; ``unaccounted_s``; a column for
-        each metric and for what the model says of itself; and ``granted_*``.
+        each metric and for what the model says of itself; and ``granted_*``. A phase that was cut
+        short is no measurement of it: its name is in ``cut_short`` and what it used until then in
+        ``cut_short_<measure>``.
         """
         import pandas as pd
 
@@ -175,7 +179,8 @@ class Run:
         -------
         pandas.DataFrame
             Indexed by group and measure, whose name carries its unit, and before these by the
-            values of the swept keys if there are any. Repeated numbers are medians, in full.
+            values of the swept keys if there are any; a section, a list or a null is its
+            JSON. Repeated numbers are medians, in full.
 
         Raises
         ------
@@ -184,15 +189,16 @@ class Run:
         """
         import pandas as pd
 
-        chosen = [one for one in self.report.tables if point is None or one.point == dict(point)]
+        asked = None if point is None else point_key(point)
+        chosen = [one for one in self.report.tables if asked in {None, point_key(one.point)}]
         if not chosen:
-            known = "; ".join(str(one.point) for one in self.report.tables)
+            known = "; ".join(one.title or "{}" for one in self.report.tables)
             raise KeyError(f"There is no point {point}; the points are {known}.")
         frames = [_frame(one) for one in chosen]
         if not any(one.point for one in chosen):
             return frames[0]
         names = list(chosen[0].point)
-        keys = [tuple(one.point.values()) for one in chosen]
+        keys = [tuple(_as_key(value) for value in one.point.values()) for one in chosen]
         return pd.concat(frames, keys=keys, names=names)
 
     def __repr__(self) -> str:
@@ -206,6 +212,11 @@ class Run:
         return as_html(self.report)
 
 
+def _as_key(value: Any) -> Any:
+    """Return a value of a sweep as pandas can index by it: text where it is no scalar, or null."""
+    return definition_value(value) if value is None or isinstance(value, dict | list) else value
+
+
 def _flat(record: Record) -> dict[str, Any]:
     row: dict[str, Any] = {
         "run": record.run,
@@ -217,11 +228,14 @@ def _flat(record: Record) -> dict[str, Any]:
         "warm": record.warm,
         "outcome": record.outcome,
         "error": record.error.message if record.error else None,
-        **record.point,
+        **{key: _as_key(value) for key, value in record.point.items()},
     }
     for phase in record.phases:
+        if not phase.ended:
+            row["cut_short"] = phase.name
+        prefix = phase.name if phase.ended else "cut_short"
         for measure in ("wall_s", "cpu_s", "peak_memory_bytes", "read_bytes", "write_bytes"):
-            row[f"{phase.name}_{measure}"] = getattr(phase, measure)
+            row[f"{prefix}_{measure}"] = getattr(phase, measure)
     row["unaccounted_s"] = record.unaccounted_s
     row |= {**record.metrics, **record.model}
     granted = ("cores", "workers", "threads_per_worker", "memory_bytes")

@@ -19,7 +19,7 @@ import os
 import signal
 import sys
 import traceback
-from pathlib import Path  # noqa: TC003 - typer reads the annotations when it runs
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -66,6 +66,10 @@ def main() -> None:
     # asked to end by another program, or by a terminal that closes: stop as for Ctrl-C
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.default_int_handler)
+    # started without one of the three streams: the first file opened would take its place
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
     sys.exit(run_command(sys.argv[1:]))
 
 
@@ -116,6 +120,12 @@ def _enginebench(
     ] = False,
 ) -> None:
     del version
+    try:
+        Path.cwd()
+    except OSError as exc:
+        raise RequestError(
+            f"The current folder cannot be used ({exc.strerror}); change to another one."
+        ) from exc
 
 
 @app.command("run", help="Run experiments and print a table of each.")
@@ -249,38 +259,20 @@ def _load(name: str, overrides: list[str] | None, engines: str | None) -> Experi
 
 def _outputs(loaded: list[Experiment], output: Path | None) -> list[Path | None]:
     """Return the run folder of each experiment, having refused what cannot become one."""
-    if output is None:
-        return [None] * len(loaded)
-    if len(loaded) == 1:
-        folders = [output]
-    else:
-        folders = [output / one.name for one in loaded]
-        if twice := {one for one in folders if folders.count(one) > 1}:
+    from experiments.runner.folder import check_output
+
+    folders: list[Path | None] = [output] * len(loaded)
+    if output is not None and len(loaded) > 1:
+        names = [one.name for one in loaded]
+        if twice := {name for name in names if names.count(name) > 1}:
             raise RequestError(
-                f"Two experiments have the name {twice.pop().name}, so they would share a folder "
+                f"Two experiments have the name {twice.pop()}, so they would share a folder "
                 f"in {output}; run them one by one."
             )
-    for folder in folders:
-        _check_output(folder.expanduser())
-    return list(folders)
-
-
-def _check_output(folder: Path) -> None:
-    try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise RequestError(
-                f"The output folder {folder} is not an empty folder; name a new one, so that no "
-                "run overwrites another."
-            )
-        above = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-    except OSError as exc:
-        raise RequestError(
-            f"The output folder {folder} cannot be used: {exc.strerror}; choose another."
-        ) from exc
-    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise RequestError(
-            f"The output folder {folder} cannot be written, because {above} cannot; choose another."
-        )
+        folders = [output / name for name in names]
+    for one, folder in zip(loaded, folders, strict=True):
+        check_output(one.name, folder)
+    return folders
 
 
 def _check(loaded: list[Experiment]) -> None:
@@ -355,8 +347,18 @@ def _out(text: str) -> None:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # what is still buffered would fail once more when the interpreter ends
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
+    except OSError as exc:
+        _forget_output()
+        raise RequestError(
+            f"The results cannot be written to the standard output: {exc.strerror}; write them "
+            f"elsewhere."
+        ) from exc
+
+
+def _forget_output() -> None:
+    # what is still buffered would fail once more when the interpreter ends
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(text: str) -> None:

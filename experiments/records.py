@@ -36,7 +36,7 @@ class Phase:
     Parameters
     ----------
     name : str
-        ``start``, ``load``, ``fit``, ``predict``, ``inspect`` or ``stop``.
+        ``start``, ``load``, ``fit``, ``predict``, ``save``, ``inspect`` or ``stop``.
     wall_s : float
         Seconds that passed.
     cpu_s : float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +26,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=",".join(engine_names()),
         help="engines that the contract suite runs on, with commas between; all when not given",
     )
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what tests start, also when the tests were started in the background.
+
+    A shell makes what it starts there ignore Ctrl-C, and every process hands that on.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

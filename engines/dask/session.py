@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import math
 import os
 import tempfile
 import threading
@@ -38,7 +39,7 @@ LOOPBACK = "127.0.0.1"
 # memory is theirs, and the workers divide the rest.
 DRIVER_SHARE = 0.2
 # A worker that has imported its libraries holds about 320 MiB before it has seen a row.
-LEAST_WORKER_MEMORY = 448 * 2**20
+_LEAST_WORKER_BYTES = 448 * 2**20
 # A pool of native threads reads these as its process starts
 _THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 # What a nanny writes into the environment of its own process, which is this one
@@ -107,6 +108,11 @@ class Losses:
         self.lines.append(f"worker {name} at {address} died{reason}")
 
 
+def least_memory(workers: int) -> int:
+    """Return the bytes without which so many workers, and this process, do not start."""
+    return math.ceil(_LEAST_WORKER_BYTES * workers / (1 - DRIVER_SHARE))
+
+
 def start(resources: Resources) -> Session:
     """Start the cluster, with every library that a fit needs imported in every worker.
 
@@ -116,11 +122,11 @@ def start(resources: Resources) -> Session:
         If the memory is too little for the workers, or the workers do not come up.
     """
     worker_memory = int(resources.memory_bytes * (1 - DRIVER_SHARE) / resources.workers)
-    if worker_memory < LEAST_WORKER_MEMORY:
-        least = int(LEAST_WORKER_MEMORY * resources.workers / (1 - DRIVER_SHARE) / 2**20) + 1
+    least = least_memory(resources.workers)
+    if resources.memory_bytes < least:
         raise SessionError(
-            f"dask: {resources.workers} worker processes need at least {least} MiB of memory; "
-            f"got {resources.memory_bytes // 2**20} MiB: grant more, or take fewer workers."
+            f"dask: {resources.workers} worker processes need at least {least // 2**20} MiB of "
+            f"memory; got {resources.memory_bytes // 2**20} MiB: grant more, or take fewer workers."
         )
     with ExitStack() as undo:
         # Imported here before the workers' thread counts stand in the environment of this process

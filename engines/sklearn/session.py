@@ -21,6 +21,11 @@ class Session:
     limits: Any
 
 
+def least_memory(workers: int) -> int:
+    """Return the bytes that this process holds once the libraries are imported, near enough."""
+    return workers * 128 * 2**20
+
+
 def start(resources: Resources) -> Session:
     """Import the libraries and limit every native thread pool in this process."""
     import threadpoolctl

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import shutil
 import signal
@@ -40,6 +41,8 @@ LOOPBACK = "127.0.0.1"
 # which XGBoost holds its own copy of the rows, and for this process.
 HEAP_SHARE = 0.5
 _LEAST_HEAP = 512 * 2**20  # Spark itself refuses less than 450 MiB
+# a worker is two Python processes of about 90 MiB each before they have seen a row
+_WORKER_BYTES = 200 * 2**20
 
 _MARK = "ENGINEBENCH_SPARK_SESSION"
 _END_SECONDS = 10.0
@@ -82,6 +85,11 @@ class Session:
     closing: ExitStack
 
 
+def least_memory(workers: int) -> int:
+    """Return the bytes without which a JVM and the Python processes of the workers do not start."""
+    return math.ceil(_LEAST_HEAP / HEAP_SHARE) + (workers - 1) * _WORKER_BYTES
+
+
 def start(resources: Resources) -> Session:
     """Start a JVM with a Spark session in it, and its Python workers.
 
@@ -99,10 +107,11 @@ def start(resources: Resources) -> Session:
         If the memory is too little, or this process has a Spark session already.
     """
     heap = int(resources.memory_bytes * HEAP_SHARE)
-    if heap < _LEAST_HEAP:
+    least = least_memory(resources.workers)
+    if resources.memory_bytes < least:
         raise SessionError(
-            f"spark: a JVM needs {_LEAST_HEAP / HEAP_SHARE / 2**30:g} GiB of memory at least; "
-            f"got {resources.memory_bytes / 2**30:.2g} GiB; raise resources.memory."
+            f"spark: a JVM with {resources.workers} workers needs {least // 2**20} MiB of memory "
+            f"at least; got {resources.memory_bytes // 2**20} MiB; raise resources.memory."
         )
     java = find_java()
 

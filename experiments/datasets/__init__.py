@@ -22,6 +22,7 @@ def prepare(
     *,
     label_kind: Literal["auto", "classes", "numbers"],
     min_row_groups: int,
+    learns_label: bool = True,
     cache: Path | None = None,
     block_rows: int = 65_536,
     exact_rows: int = 10_000_000,
@@ -42,6 +43,10 @@ def prepare(
         What the label is to be. "auto" reads it off the values, and needs no label.
     min_row_groups : int
         Least number of row groups, where there are as many rows; at least the number of cores.
+    learns_label : bool
+        Whether a label that no model could learn is refused: the same value in every row, a class
+        that no training row has, or text with too many distinct values, which is left out
+        otherwise. Changes nothing in what is written.
     cache : pathlib.Path, optional
         Where prepared datasets are kept; ``$ENGINEBENCH_CACHE``, or ``enginebench`` under
         ``$XDG_CACHE_HOME`` or ``~/.cache``, when not given.
@@ -67,7 +72,9 @@ def prepare(
     """
     from experiments.datasets.preparation import Request, prepare_folder
 
-    request = Request(dataset, split, label_kind, min_row_groups, exact_rows, block_rows)
+    request = Request(
+        dataset, split, label_kind, min_row_groups, exact_rows, block_rows, learns_label
+    )
     return prepare_folder(request, cache, on_progress or _nothing)
 
 

@@ -10,15 +10,31 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from experiments.errors import RequestError
+from experiments.paths import user_path
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
 def default_cache(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return ``$ENGINEBENCH_CACHE``, or the user's cache folder for this program."""
+    """Return ``$ENGINEBENCH_CACHE``, or the user's cache folder for this program.
+
+    Raises
+    ------
+    RequestError
+        If it stands under a home folder that is not known.
+    """
     if given := environ.get("ENGINEBENCH_CACHE"):
-        return Path(given).expanduser()
-    return Path(environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "enginebench"
+        return user_path(given, "ENGINEBENCH_CACHE").absolute()
+    if given := environ.get("XDG_CACHE_HOME"):
+        return user_path(given, "XDG_CACHE_HOME").absolute() / "enginebench"
+    try:
+        return Path("~/.cache/enginebench").expanduser()
+    except RuntimeError as exc:
+        raise RequestError(
+            "There is no home folder to keep prepared data in; set ENGINEBENCH_CACHE to a folder."
+        ) from exc
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from engines.prepared import RESERVED_COLUMNS
-from experiments.datasets.labels import LabelScan, no_labels
+from experiments.datasets.labels import LabelScan, TooManyClassesError, no_labels
 from experiments.datasets.table import Block, Table
 from experiments.datasets.tallies import (
     BOOLEAN,
@@ -123,9 +123,16 @@ def open_columns(
             listed = ", ".join(repr(name) if name else "one without a name" for name in left_out)
             notes.append(f"Columns left out, as they are not numbers or have no name: {listed}.")
     _check_features(source, candidates, scan.tallies, label)
-    labels = no_labels()
+    labels, unlearnable = no_labels(), None
     if label is not None:
-        labels, note = _finish_label(source, label, scan.tallies[label], scan.classes, label_kind)
+        try:
+            labels, note = _finish_label(
+                source, label, scan.tallies[label], scan.classes, label_kind
+            )
+        except TooManyClassesError as exc:
+            # clusters are made without a label; whoever must learn it refuses
+            unlearnable = str(exc)
+            note = f"The label {label!r} was left out, as it has too many distinct values."
         notes += [note] if note else []
     return Table(
         source.title,
@@ -134,6 +141,7 @@ def open_columns(
         labels,
         partial(_blocks, source, scan, candidates, label if labels.kind == "numbers" else None),
         tuple(notes),
+        unlearnable,
     )
 
 
@@ -204,9 +212,11 @@ def _check_names(source: Columns, features: Sequence[str] | None, label: str | N
     for name in [*(features or ()), *([label] if label is not None else [])]:
         if name not in source.names:
             role = "label" if name == label else "feature"
+            hint = nearest(name, source.names)
+            if source.spelled and len(source.names) == 1:
+                hint = f"its only column is {source.names[0]!r}; check dataset.delimiter."
             raise RequestError(
-                f"{_capital(source.title)} has no column {name!r} for the {role}; "
-                f"{nearest(name, source.names)}"
+                f"{_capital(source.title)} has no column {name!r} for the {role}; {hint}"
             )
 
 

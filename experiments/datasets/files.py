@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experiments.errors import RequestError
+from experiments.paths import user_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +33,7 @@ def find_files(path: str, source: str) -> tuple[Path, ...]:
     RequestError
         If there is none.
     """
-    given = Path(path).expanduser()
+    given = user_path(path, "dataset.path")
     try:
         if given.is_file():
             return (given.absolute(),)

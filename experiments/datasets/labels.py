@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from experiments.datasets.options import MOST_CLASSES
 from experiments.datasets.table import Labels
 from experiments.errors import RequestError
 
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
 
 # integer labels with more distinct values than this are taken for quantities
 MOST_INTEGER_CLASSES = 100
-MOST_CLASSES = 10_000
 _CHUNK = 2**20
+
+
+class TooManyClassesError(RequestError):
+    """A label that could only be classes has too many distinct values."""
 
 
 def no_labels() -> Labels:
@@ -103,6 +107,8 @@ def decide_kind(
 
     Raises
     ------
+    TooManyClassesError
+        If the label is text, or was asked to be classes, and has too many distinct values.
     RequestError
         If the label cannot be what was asked.
     """
@@ -114,7 +120,7 @@ def decide_kind(
     if asked == "numbers":
         return "numbers", None
     if n_distinct is None and (text or asked == "classes"):
-        raise RequestError(
+        raise TooManyClassesError(
             f"The label {name!r} of {title} has more than {MOST_CLASSES:,} distinct values, too "
             f"many to be classes; choose another label."
         )

@@ -16,6 +16,11 @@ from pydantic import (
     model_validator,
 )
 
+# a class has a 16-bit number while data is prepared, and a score in every table of probabilities
+MOST_CLASSES = 10_000
+# no engine reads a Parquet file of more columns in a time that anybody would wait
+MOST_FEATURES = 100_000
+
 
 def _refuse_boolean(value: Any) -> Any:
     # YAML's yes and on are booleans, which Python would take for the number 1
@@ -25,6 +30,8 @@ def _refuse_boolean(value: Any) -> Any:
 
 
 Count = Annotated[int, BeforeValidator(_refuse_boolean), Field(ge=1)]
+Features = Annotated[int, BeforeValidator(_refuse_boolean), Field(ge=1, le=MOST_FEATURES)]
+Classes = Annotated[int, BeforeValidator(_refuse_boolean), Field(ge=2, le=MOST_CLASSES)]
 Seed = Annotated[int, BeforeValidator(_refuse_boolean), Field(ge=0, lt=2**31)]
 
 
@@ -83,8 +90,8 @@ class BlobsOptions(SourceOptions):
 
     source: Literal["blobs"] = "blobs"
     n_samples: Count = Field(description="Number of rows.")
-    n_features: Count = Field(2, description="Number of features.")
-    centers: Annotated[int, BeforeValidator(_refuse_boolean), Field(ge=2)] = Field(
+    n_features: Features = Field(2, description="Number of features.")
+    centers: Classes = Field(
         3, description="Number of clouds; which one a row is from is its label."
     )
     cluster_std: Annotated[float, Field(gt=0)] = Field(
@@ -101,11 +108,9 @@ class ClassificationOptions(SourceOptions):
 
     source: Literal["classification"] = "classification"
     n_samples: Count = Field(description="Number of rows.")
-    n_features: Count = Field(20, description="Number of features, informative and noise.")
+    n_features: Features = Field(20, description="Number of features, informative and noise.")
     n_informative: Count = Field(2, description="Number of features that tell of the class.")
-    n_classes: Annotated[int, BeforeValidator(_refuse_boolean), Field(ge=2)] = Field(
-        2, description="Number of classes."
-    )
+    n_classes: Classes = Field(2, description="Number of classes.")
     n_clusters_per_class: Count = Field(2, description="Number of clouds of each class.")
     class_sep: Annotated[float, Field(gt=0)] = Field(
         1.0, description="Half the edge of the hypercube: larger is easier."
@@ -132,7 +137,7 @@ class RegressionOptions(SourceOptions):
 
     source: Literal["regression"] = "regression"
     n_samples: Count = Field(description="Number of rows.")
-    n_features: Count = Field(100, description="Number of features.")
+    n_features: Features = Field(100, description="Number of features.")
     n_informative: Count = Field(
         10, description="Number of features in the label, which come first."
     )
@@ -192,8 +197,24 @@ class CsvOptions(_FileOptions):
 
     source: Literal["csv"] = "csv"
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(
-        ",", description="Character between two values."
+        ",",
+        description="Character between two values: one ASCII character such as , ; | or a tab, "
+        "and no quotation mark or line break.",
     )
+
+    @field_validator("delimiter")
+    @classmethod
+    def _delimiter_can_separate(cls, delimiter: str) -> str:
+        if delimiter == "\t" or (delimiter.isascii() and delimiter.isprintable()):
+            if delimiter != '"':
+                return delimiter
+            raise ValueError(
+                "delimiter must not be the quotation mark, which encloses values that hold a "
+                "delimiter; name the character between two values, such as , or ;"
+            )
+        raise ValueError(
+            f"delimiter must be one ASCII character that can be seen, or a tab; got {delimiter!r}"
+        )
 
 
 class ParquetOptions(_FileOptions):
@@ -247,7 +268,9 @@ class SplitOptions(_Options):
         default=False, description="Keep the shares of the classes in every part."
     )
     folds: Annotated[int, BeforeValidator(_refuse_boolean), Field(ge=2, le=127)] | None = Field(
-        None, description="Number of folds among the training rows; none when not given."
+        None,
+        description="Number of folds among the training rows, written to the data as a column; "
+        "none when not given. No workload uses them yet.",
     )
 
     @model_validator(mode="after")

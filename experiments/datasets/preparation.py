@@ -21,7 +21,8 @@ from experiments.datasets.options import (
     OpenmlOptions,
     ParquetOptions,
 )
-from experiments.datasets.splits import choose_rows, split_rows
+from experiments.datasets.size import check_size, size_keys
+from experiments.datasets.splits import choose_rows, split_rows, unlearnable
 from experiments.datasets.table import page_rows, paged
 from experiments.datasets.writer import PartWriter, group_rows
 from experiments.errors import RequestError
@@ -38,7 +39,9 @@ if TYPE_CHECKING:
     from experiments.datasets.table import Page, Progress, Table
 
 # a change of what is written for the same options must change the fingerprint too
-_FORMAT = 1
+_FORMAT = 2
+# the manifest's own key for why no model could learn the label: null where one could
+_UNLEARNABLE = "unlearnable"
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class Request:
         Most rows that are sampled and split exactly.
     block_rows : int
         Most rows held at a time while reading; changes nothing in the result.
+    learns_label : bool
+        Whether a label that no model could learn is refused; changes nothing in the result.
     """
 
     dataset: DatasetOptions
@@ -67,6 +72,7 @@ class Request:
     min_row_groups: int
     exact_rows: int
     block_rows: int
+    learns_label: bool
 
 
 def prepare_folder(request: Request, cache: Path | None, on_progress: Progress) -> Prepared:
@@ -77,22 +83,30 @@ def prepare_folder(request: Request, cache: Path | None, on_progress: Progress) 
     RequestError
         If the request cannot be carried out, or the cache cannot be used.
     """
-    where = (default_cache() if cache is None else cache).absolute()
+    where = default_cache() if cache is None else cache.absolute()
     fingerprint = fingerprint_of(request)
     final = where / f"{request.dataset.source}-{fingerprint[:16]}"
     try:
         if not final.is_dir():
+            check_size(request.dataset, where)
             table = open_table(request, on_progress)
             with new_folder(final) as folder:
                 _fill(folder, request, table, fingerprint, on_progress)
-        return open_prepared(final)
+        prepared = open_prepared(final)
+        _refuse_unlearnable(json.loads((final / MANIFEST).read_bytes())[_UNLEARNABLE], request)
     except SpecError as exc:
         raise RequestError(str(exc)) from exc
+    except MemoryError as exc:
+        keys = size_keys(request.dataset)
+        raise RequestError(
+            f"Preparing the data takes more memory than there is; lower {keys}."
+        ) from exc
     except OSError as exc:
         raise RequestError(
             f"The prepared dataset cannot be kept in {final}: {exc.strerror or exc}; free space "
             f"or set ENGINEBENCH_CACHE to another folder."
         ) from exc
+    return prepared
 
 
 def fingerprint_of(request: Request) -> str:
@@ -182,12 +196,18 @@ def _fill(
     folder: Path, request: Request, table: Table, fingerprint: str, on_progress: Progress
 ) -> None:
     options = request.dataset
+    _refuse_unlearnable(table.unlearnable, request)
     keep, sample_note = choose_rows(
         table.n_rows, options.sample, options.sample_seed, request.exact_rows
     )
     n_rows = table.n_rows if keep is None else int(keep.sum())
     labels = table.labels if keep is None else kept_labels(table.labels, keep)
     parts = split_rows(n_rows, request.split, labels, request.exact_rows)
+
+    unfit = table.unlearnable or unlearnable(
+        parts.split, labels, stratified=request.split is not None and request.split.stratify
+    )
+    _refuse_unlearnable(unfit, request)
 
     passes = 2 if options.standardize or options.levels else 1
     pages = _Pages(request, table, keep, n_rows * passes, on_progress)
@@ -210,11 +230,14 @@ def _fill(
                 targets.add(_training(y[None, :], split))
             writer.append(columns, y, split, parts.fold[page.rows])
         writer.finish()
+    constant = len(labels.classes) == 1
     if labels.kind == "numbers" and targets.low[0] == targets.high[0]:
-        raise RequestError(
+        constant = True
+        unfit = (
             f"The label {labels.name!r} of {table.title} has the same value {targets.low[0]:g} in "
             f"every training row, so there is nothing to learn; choose another label, or none."
         )
+    _refuse_unlearnable(unfit, request)
     mean_variance = float(final.variance.mean())
     if not np.isfinite(mean_variance):
         raise RequestError(
@@ -222,7 +245,17 @@ def _fill(
             f"scale them down."
         )
     n_test = int(parts.split.sum(dtype=np.int64))
-    notes = [*table.notes, *([sample_note] if sample_note else []), *parts.notes]
+    notes = [
+        *table.notes,
+        sample_note,
+        *parts.notes,
+        f"The label {labels.name!r} has the same value in every training row."
+        if constant
+        else None,
+        "Folds are written to the data; this workload does not use them."
+        if parts.n_folds
+        else None,
+    ]
     _write_manifest(
         folder,
         {
@@ -239,9 +272,15 @@ def _fill(
             "mean_variance": mean_variance,
             "folds": parts.n_folds,
             "row_groups": writer.row_groups,
-            "notes": notes,
+            "notes": [note for note in notes if note is not None],
+            _UNLEARNABLE: unfit,
         },
     )
+
+
+def _refuse_unlearnable(why: str | None, request: Request) -> None:
+    if why is not None and request.learns_label:
+        raise RequestError(why)
 
 
 def _scaling(pages: _Pages, table: Table, parts: Parts, request: Request) -> Scaling:

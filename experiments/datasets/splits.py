@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from experiments.datasets.labels import count_codes
+from experiments.datasets.labels import MOST_INTEGER_CLASSES, count_codes
 from experiments.errors import RequestError
 
 if TYPE_CHECKING:
@@ -129,7 +129,6 @@ def split_rows(
     codes = np.zeros(n_rows, dtype=np.int8)
     fold = np.full(n_rows, -1, dtype=np.int8)
     if split is None:
-        _check_classes(codes, labels)
         return Parts(codes, fold, 0, ())
     if split.stratify and labels.kind != "classes":
         what = "numbers" if labels.kind == "numbers" else "absent"
@@ -149,7 +148,6 @@ def split_rows(
             f"split.test_fraction {split.test_fraction} of {n_rows:,} rows leaves no {part} row; "
             f"change it or use more rows."
         )
-    _check_classes(codes, labels, stratified=split.stratify)
     if split.folds is not None:
         if split.folds > n_train:
             raise RequestError(
@@ -163,6 +161,50 @@ def split_rows(
             fold[codes == 1] = -1
     notes = () if exact else (_hash_note(exact_rows, stratified=split.stratify),)
     return Parts(codes, fold, split.folds or 0, notes)
+
+
+def unlearnable(split: NDArray[np.int8], labels: Labels, *, stratified: bool) -> str | None:
+    """Say why no model could learn a label that is classes; None where one could.
+
+    Parameters
+    ----------
+    split : ndarray of shape (n_rows,), dtype int8
+        0 for training rows.
+    labels : Labels
+        Labels of the rows.
+    stratified : bool
+        Whether the split keeps the shares of the classes, so that no more advice helps.
+
+    Returns
+    -------
+    str or None
+        That all rows have one class, or that only rows held out have some class, which could be
+        predicted by luck alone.
+    """
+    if labels.kind != "classes":
+        return None
+    total = count_codes(labels.codes, len(labels.classes))
+    if len(total) < 2:
+        return (
+            f"The label {labels.name!r} has the same value {labels.classes[0]!r} in every row, so "
+            f"there is nothing to learn; choose another label, or none."
+        )
+    train = np.zeros_like(total)
+    for start in range(0, len(split), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        train += np.bincount(labels.codes[chunk][split[chunk] == 0], minlength=len(total))
+    if unseen := [labels.classes[i] for i in np.flatnonzero(train == 0)]:
+        advice = "use more rows" if stratified else "set split.stratify to true, or use more rows"
+        if len(total) > MOST_INTEGER_CLASSES:
+            advice = (
+                f"it has {len(total):,} classes: use task: regression if they are quantities, or "
+                f"{advice}"
+            )
+        return (
+            f"No training row has class {unseen[0]!r} of the label {labels.name!r}, but held-out "
+            f"rows have; {advice}."
+        )
+    return None
 
 
 def hash_rows(start: int, stop: int, seed: int, purpose: int) -> NDArray[np.uint64]:
@@ -253,28 +295,6 @@ def _test_rows(n_rows: int, share: float, split: SplitOptions, labels: Labels) -
     )
     rows: NDArray[np.int64] = test
     return rows
-
-
-def _check_classes(split: NDArray[np.int8], labels: Labels, *, stratified: bool = False) -> None:
-    """Refuse classes that could only be guessed, and training rows of one class."""
-    if labels.kind != "classes":
-        return
-    total = count_codes(labels.codes, len(labels.classes))
-    if len(total) < 2:
-        raise RequestError(
-            f"The label {labels.name!r} has the same value {labels.classes[0]!r} in every row, so "
-            f"there is nothing to learn; choose another label, or none."
-        )
-    train = np.zeros_like(total)
-    for start in range(0, len(split), _CHUNK):
-        chunk = slice(start, start + _CHUNK)
-        train += np.bincount(labels.codes[chunk][split[chunk] == 0], minlength=len(total))
-    if unseen := [labels.classes[i] for i in np.flatnonzero(train == 0)]:
-        advice = "" if stratified else "set split.stratify to true, or "
-        raise RequestError(
-            f"No training row has class {unseen[0]!r} of the label {labels.name!r}, but held-out "
-            f"rows have; {advice}use more rows."
-        )
 
 
 def _deal_folds(

@@ -166,6 +166,8 @@ class Table:
         first. It may be called again and again, and gives the same rows every time.
     notes : tuple of str
         What a reader must know of how the source was read.
+    unlearnable : str or None
+        Why the label was left out, in a sentence for whoever wants to learn it.
     """
 
     title: str
@@ -174,3 +176,4 @@ class Table:
     labels: Labels
     blocks: Callable[[int], Iterator[Block]]
     notes: tuple[str, ...] = ()
+    unlearnable: str | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from engines import get_engine
+from engines import get_engine, least_memory
 from engines.errors import EngineNotInstalledError, JavaError
 from experiments.definition.models import ClusterOptions
 from experiments.definition.units import format_size
@@ -17,10 +17,7 @@ from experiments.errors import RequestError
 if TYPE_CHECKING:
     from experiments.definition.models import Experiment
 
-# the JVM with Spark's own classes, and a worker with the libraries that it imports, take a large
-# part of this before they hold any data
-SPARK_LEAST_BYTES = 2**30
-DASK_WORKER_LEAST_BYTES = 512 * 2**20
+DEFAULT_MEMORY_BYTES = 4 * 2**30
 
 # where a container's limit is written: control groups version 2, then version 1
 _LIMIT_FILES = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -44,7 +41,11 @@ def check_host(experiment: Experiment) -> None:
     for _, at_point in experiment.points():
         _check_resources(at_point)
         for name in at_point.engines.selected():
-            _check_engine(at_point, name)
+            _check_workers(at_point, name)
+        _check_memory(at_point)
+    # what is installed is the same at every point, and looking for Java starts it
+    for name in experiment.engines.selected():
+        _check_installed(name)
 
 
 def granted(experiment: Experiment, engine_name: str) -> tuple[int, int]:
@@ -79,6 +80,21 @@ def granted_cores(experiment: Experiment) -> int:
     return experiment.resources.cores or usable_cores()
 
 
+def granted_memory(experiment: Experiment) -> int:
+    """Return the memory that each engine gets with all its processes, in bytes.
+
+    Unless stated it is 4 GiB, or what the workers of the most demanding engine need to start if
+    that is more; but not more than there is.
+    """
+    stated = experiment.resources.memory
+    if stated is not None:
+        return stated
+    needed = [
+        least_memory(name, granted(experiment, name)[0]) for name in experiment.engines.selected()
+    ]
+    return min(max(DEFAULT_MEMORY_BYTES, *needed), usable_memory())
+
+
 def usable_cores() -> int:
     """Return the number of CPUs that this process may use."""
     return len(os.sched_getaffinity(0))
@@ -102,7 +118,7 @@ def usable_memory(root: Path = Path("/")) -> int:
 
 
 def _check_resources(experiment: Experiment) -> None:
-    cores, memory = granted_cores(experiment), experiment.resources.memory
+    cores, memory = granted_cores(experiment), granted_memory(experiment)
     if cores > usable_cores():
         raise RequestError(
             f"resources.cores: {cores} cores are asked for and this process may use "
@@ -115,8 +131,8 @@ def _check_resources(experiment: Experiment) -> None:
         )
 
 
-def _check_engine(experiment: Experiment, name: str) -> None:
-    cores, memory = granted_cores(experiment), experiment.resources.memory
+def _check_workers(experiment: Experiment, name: str) -> None:
+    cores = granted_cores(experiment)
     workers, threads = granted(experiment, name)
     if workers * threads != cores:
         raise RequestError(
@@ -124,32 +140,36 @@ def _check_engine(experiment: Experiment, name: str) -> None:
             f"{workers * threads} cores and resources.cores is {cores}; make workers times "
             f"threads_per_worker equal {cores}, or leave both out."
         )
+
+
+def _check_memory(experiment: Experiment) -> None:
+    memory = granted_memory(experiment)
+    workers = {name: granted(experiment, name)[0] for name in experiment.engines.selected()}
+    needs = {name: least_memory(name, number) for name, number in workers.items()}
+    # the most demanding engine alone: what is enough for it is enough for all
+    name, needed = max(needs.items(), key=lambda need: need[1])
+    if memory >= needed:
+        return
+    several = workers[name] > 1
+    advice = ["use fewer workers" if several else "leave the engine out"]
+    if needed <= usable_memory():
+        advice.insert(0, f"set resources.memory to {_size(needed)} or more")
+    raise RequestError(
+        f"resources.memory: engines.{name} needs at least {_size(needed)} for {workers[name]} "
+        f"{'workers' if several else 'worker'}, and {_size(memory)} are granted; "
+        f"{', or '.join(advice)}."
+    )
+
+
+def _check_installed(name: str) -> None:
     try:
         get_engine(name)
-    except EngineNotInstalledError as error:
+        if name == "spark":
+            from engines.spark.jvm import find_java
+
+            find_java()
+    except (EngineNotInstalledError, JavaError) as error:
         raise RequestError(f"engines.{name}: {error}") from error
-    if name == "dask" and memory < workers * DASK_WORKER_LEAST_BYTES:
-        raise RequestError(
-            f"resources.memory: Dask needs at least {_size(DASK_WORKER_LEAST_BYTES)} a worker, "
-            f"{_size(workers * DASK_WORKER_LEAST_BYTES)} for {workers}, and {_size(memory)} are "
-            "given; give more memory or use fewer workers."
-        )
-    if name == "spark":
-        if memory < SPARK_LEAST_BYTES:
-            raise RequestError(
-                f"resources.memory: Spark needs at least {_size(SPARK_LEAST_BYTES)} and "
-                f"{_size(memory)} are given; give more memory or leave Spark out."
-            )
-        _check_java()
-
-
-def _check_java() -> None:
-    from engines.spark.jvm import find_java
-
-    try:
-        find_java()
-    except JavaError as error:
-        raise RequestError(f"engines.spark: {error}") from error
 
 
 def _size(size: int) -> str:

@@ -63,7 +63,8 @@ def _known(names: Sequence[str]) -> tuple[str, ...]:
     known = engine_names()
     for name in names:
         if name not in known:
-            hint = meant(name, known)
+            separate = set(name.split()) <= set(known)
+            hint = "; put commas between the names" if separate and name else meant(name, known)
             raise RequestError(ended(f"--engines: there is no engine {shown(name)}{hint}"))
     if not names:
         raise RequestError(f"--engines: name at least one engine of {', '.join(known)}.")

@@ -198,10 +198,12 @@ class ResourceOptions(_Section):
         default=None,
         description="CPU cores, the same ones for every engine; all usable ones by default.",
     )
-    memory: Size = Field(
-        default=4 * 2**30,
+    memory: Size | None = Field(
+        default=None,
         description="Memory of an engine with all its processes: bytes, or a size such as 4 GiB "
-        "or 500 MB; 4 GiB by default. An engine that takes more is stopped.",
+        "or 500 MB. When not given, 4 GiB, or what the workers of the chosen engines need to start "
+        "if that is more, but never more than the machine has. An engine that takes more is "
+        "stopped.",
     )
 
 
@@ -291,7 +293,8 @@ class Experiment(_Section):
         Reading it gives an equal experiment.
         """
         tree = self.model_dump(mode="json")
-        tree["resources"]["memory"] = format_size(self.resources.memory)
+        if self.resources.memory is not None:
+            tree["resources"]["memory"] = format_size(self.resources.memory)
         tree["measure"]["timeout"] = format_duration(self.measure.timeout)
         return yaml.dump(
             tree, Dumper=DefinitionDumper, sort_keys=False, allow_unicode=True, width=100

@@ -172,7 +172,7 @@ METRICS: dict[str, Metric] = {
         "cluster they were assigned to.",
     ),
     "silhouette": Metric(
-        title="Silhouette (Euclidean, sampled)",
+        title="Silhouette (Euclidean)",
         tasks=CLUSTERING,
         higher_is_better=True,
         tolerance=_SILHOUETTE,
@@ -181,7 +181,7 @@ METRICS: dict[str, Metric] = {
         "scored rows, the same rows on every engine; all rows where there are no more.",
     ),
     "silhouette_squared": Metric(
-        title="Silhouette (squared Euclidean, all rows)",
+        title="Silhouette (sq. Euclidean)",
         tasks=CLUSTERING,
         higher_is_better=True,
         tolerance=_SILHOUETTE,
@@ -209,7 +209,7 @@ METRICS: dict[str, Metric] = {
         "by its degrees of freedom; as in scikit-learn 1 where the latter is 0.",
     ),
     "adjusted_rand": Metric(
-        title="Adjusted Rand index (true labels)",
+        title="Adj. Rand to true labels",
         tasks=CLUSTERING,
         higher_is_better=True,
         tolerance=_RAND,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from experiments.report.columns import NOT_FINISHED, title
+from experiments.report.columns import NOT_FINISHED
 from experiments.report.folder import read_run
 from experiments.report.footnotes import sentence, shown
-from experiments.report.numbers import memory, number
+from experiments.report.numbers import memory
 from experiments.report.tables import build_tables
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Report:
     run, experiment, question, started : str
         What was run, why and when; empty where it is unknown.
     workload, granted : str
-        What every engine was asked to do, and with what.
+        What every engine was asked to do, and with what; without what a sweep varies.
     tables : tuple of Table
         One for each point of the sweep.
     footnotes : tuple of str
@@ -102,7 +102,6 @@ def build_report(folder: Path) -> Report:
     tables, footnotes = build_tables(files)
     about = files.description
     first = files.records[0] if files.records else None
-    resources = _section(about, "resources")
     rounds = len({record.round for record in files.records})
     return Report(
         folder=folder,
@@ -110,8 +109,8 @@ def build_report(folder: Path) -> Report:
         experiment=str(about.get("experiment") or (first.experiment if first else "")),
         question=str(about.get("question") or files.asked.get("question") or ""),
         started=str(about.get("started") or ""),
-        workload=_workload(_section(files.asked, "workload")),
-        granted=_granted(resources, files),
+        workload=_workload(files),
+        granted=_granted(tables),
         tables=tables,
         footnotes=footnotes,
         warnings=_warnings(files, tables, rounds),
@@ -128,30 +127,23 @@ def _section(content: dict[str, Any], name: str) -> dict[str, Any]:
     return section if isinstance(section, dict) else {}
 
 
-def _workload(workload: dict[str, Any]) -> str:
-    if not workload:
+def _workload(files: RunFiles) -> str:
+    workload = _section(files.asked, "workload")
+    swept = {key for point in files.points for key in point}
+    if not workload or "workload" in swept:
         return ""
     options = ", ".join(
         f"{name} {shown(value)}"
         for name, value in workload.items()
-        if name != "kind" and value is not None
+        if name != "kind" and value is not None and f"workload.{name}" not in swept
     )
     return f"{workload.get('kind', '?')}: {options}" if options else str(workload.get("kind", "?"))
 
 
-def _granted(resources: dict[str, Any], files: RunFiles) -> str:
-    parts = []
-    if isinstance(cores := resources.get("cores"), int):
-        parts.append(f"{cores} core{'' if cores == 1 else 's'}")
-    if isinstance(limit := resources.get("memory_bytes"), int):
-        parts.append(memory(limit))
-    given = f"{' and '.join(parts)} for each engine" if parts else ""
-    measure = _section(files.asked, "measure")
-    rounds, warm = measure.get("rounds"), measure.get("warm_repeats")
-    plan = ""
-    if isinstance(rounds, int) and isinstance(warm, int):
-        plan = f"{rounds} round{'' if rounds == 1 else 's'} of 1 cold fit and {warm} warm"
-    return "; ".join(part for part in (given, plan) if part)
+def _granted(tables: tuple[Table, ...]) -> str:
+    """Return what every table says of it; empty where they differ and each says its own."""
+    said = {table.granted for table in tables}
+    return said.pop() if len(said) == 1 else ""
 
 
 def _host(host: dict[str, Any], commit: object) -> dict[str, str]:
@@ -178,29 +170,23 @@ def _warnings(files: RunFiles, tables: tuple[Table, ...], rounds: int) -> tuple[
             "Each engine ran in one process only, so the spread between processes is unknown; "
             "raise measure.rounds to see it."
         )
-    found.extend(_resource_warnings(files))
+    if not all(table.labels_compared for table in tables):
+        found.append(_labels_not_compared(files))
     for point in files.points:
         notes = _section(files.about(point), "dataset").get("notes")
         found.extend(sentence(note) for note in notes or () if isinstance(note, str))
     return tuple(dict.fromkeys(found))
 
 
-def _resource_warnings(files: RunFiles) -> list[str]:
-    """Compare what each engine reports from inside with what all were to have."""
-    cores = _section(files.description, "resources").get("cores")
-    found = []
-    for record in files.records:
-        had = record.facts.get("cores")
-        if isinstance(cores, int) and isinstance(had, int) and had != cores:
-            found.append(f"{title(record.engine)} had {number(had)} cores, not {number(cores)}.")
-        pools = record.facts.get("native_threads")
-        for process, threads in pools.items() if isinstance(pools, dict) else ():
-            if isinstance(cores, int) and isinstance(threads, int) and threads > cores:
-                found.append(
-                    f"{title(record.engine)}: a native thread pool of its {process} could run "
-                    f"{threads} threads on {number(cores)} cores."
-                )
-    return found
+def _labels_not_compared(files: RunFiles) -> str:
+    """Say that nothing is known of whether the engines found the same clusters."""
+    # the comparison is the last thing that a run does
+    early = files.description.get("interrupted") is not False
+    why = ", as the run ended before it came to that" if early else ""
+    return (
+        f"The engines' labels were not compared with each other{why}: whether they found the same "
+        "clusters is not known."
+    )
 
 
 def _limits(tables: tuple[Table, ...], rounds: int) -> tuple[str, ...]:

@@ -27,19 +27,25 @@ class Column:
         What the column is of.
     records : tuple of Record
         In the order they were written.
-    planned : int
-        Number of records that a complete run has; 0 where that is unknown.
+    rounds, repeats : int
+        Number of processes that a complete run has, and of records of each; 0 where it is unknown.
     """
 
     engine: str
     implementation: str
     records: tuple[Record, ...]
-    planned: int = 0
+    rounds: int = 0
+    repeats: int = 0
 
     @property
     def title(self) -> str:
         """The engine's name as its makers write it."""
         return title(self.engine)
+
+    @property
+    def planned(self) -> int:
+        """Number of records that a complete run has; 0 where that is unknown."""
+        return self.rounds * self.repeats
 
     @property
     def outcome(self) -> str:
@@ -58,6 +64,11 @@ class Column:
         return bool(self.records) and self.outcome in {"completed", NOT_FINISHED}
 
     @property
+    def answered(self) -> bool:
+        """Whether its answers are whole, whatever its times are worth."""
+        return bool(self.records) and self.outcome in {"completed", "degraded", NOT_FINISHED}
+
+    @property
     def children(self) -> tuple[tuple[Record, ...], ...]:
         """The records of each process: one process a round."""
         rounds: dict[int, list[Record]] = {}
@@ -67,10 +78,13 @@ class Column:
 
     @property
     def whole_children(self) -> tuple[tuple[Record, ...], ...]:
-        """The processes without a failure; all of them where each has one."""
+        """The processes that did all that was planned, without a failure."""
         fine = {"completed", "degraded"}
-        whole = tuple(child for child in self.children if all(one.outcome in fine for one in child))
-        return whole or self.children
+        return tuple(
+            child
+            for child in self.children
+            if len(child) >= self.repeats and all(one.outcome in fine for one in child)
+        )
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -98,18 +112,21 @@ class Column:
     def of_phase(
         self, name: str, value: Callable[[Phase], float | None], *, warm: bool | None = None
     ) -> list[float | None]:
-        """Return a value of each phase of that name: of all repeats, or of warm or cold ones."""
+        """Return a value of each phase of that name: of all repeats, or of warm or cold ones.
+
+        A phase that was cut short is no measurement of that phase, and is left out.
+        """
         return [
             value(phase)
             for record in self.records
             if warm is None or record.warm == warm
             for phase in record.phases
-            if phase.name == name
+            if phase.name == name and phase.ended
         ]
 
     def of_child(self, value: Callable[[tuple[Record, ...]], float | None]) -> list[float | None]:
-        """Return a value of each process that did not fail."""
-        return [value(child) for child in self.whole_children]
+        """Return a value of each whole process; of all of them where none is whole."""
+        return [value(child) for child in self.whole_children or self.children]
 
 
 def title(engine: str) -> str:
@@ -117,8 +134,14 @@ def title(engine: str) -> str:
     return TITLES.get(engine, engine)
 
 
+def name_among(column: Column, columns: Iterable[Column]) -> str:
+    """Name a column by its engine, and by its implementation where that is not enough."""
+    alone = sum(other.engine == column.engine for other in columns) == 1
+    return column.title if alone else f"{column.title} ({column.implementation})"
+
+
 def phases(child: Iterable[Record]) -> list[Phase]:
-    """Return all phases of one process."""
+    """Return all phases of one process, also one that was cut short."""
     return [phase for record in child for phase in record.phases]
 
 
@@ -142,7 +165,9 @@ def unaccounted_of_child(child: tuple[Record, ...]) -> float | None:
 
 def other_wall_of_child(child: tuple[Record, ...]) -> float | None:
     """Return the seconds of the phases that have no row of their own."""
-    return total(phase.wall_s for phase in phases(child) if phase.name not in SHOWN_PHASES)
+    return total(
+        phase.wall_s for phase in phases(child) if phase.name not in SHOWN_PHASES and phase.ended
+    )
 
 
 def cpu_of_child(child: tuple[Record, ...]) -> float | None:

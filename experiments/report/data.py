@@ -40,7 +40,10 @@ def _table(table: Table) -> dict[str, Any]:
     baseline = table.baseline
     return {
         "point": table.point,
+        "granted": table.granted,
         "data": table.rows_asked,
+        "answer": table.answer,
+        "labels_compared": table.labels_compared,
         "baseline": None if baseline is None else f"{baseline.engine}/{baseline.implementation}",
         "columns": {name: asdict(head) for name, head in zip(names, table.heads, strict=True)},
         "rows": [

@@ -8,16 +8,13 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from experiments.metrics import AGREEMENT_RAND, METRICS, disagree
-from experiments.report.columns import title
+from experiments.report.columns import name_among, title
 from experiments.report.numbers import score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from experiments.report.columns import Column
-
-# The outcomes whose answers are whole, whatever their times are worth
-_ANSWERED = ("completed", "degraded", "not finished")
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ def find_disagreements(
         One for each metric on which any two engines lie further apart than its tolerance, and one
         for each pair whose labels have an adjusted Rand index below `AGREEMENT_RAND`.
     """
-    answered = [one for one in columns if one.records and one.outcome in _ANSWERED]
+    answered = [one for one in columns if one.answered]
     names = dict.fromkeys(name for one in answered for name in one.metric_names())
     found = [one for name in names if (one := _on_metric(name, answered)) is not None]
     engines = dict.fromkeys(column.engine for column in answered)
@@ -70,6 +67,18 @@ def find_disagreements(
             )
             found.append(Disagreement("labels", {f"{first}~{second}": rand}, text))
     return tuple(found)
+
+
+def labels_compared(
+    columns: Sequence[Column], agreement: Mapping[frozenset[str], float]
+) -> bool | None:
+    """Tell whether the labels of every two engines that answered were compared.
+
+    None where fewer than two engines answered: there is nothing to compare.
+    """
+    engines = dict.fromkeys(one.engine for one in columns if one.answered and one.metric_names())
+    pairs = [frozenset(pair) for pair in combinations(engines, 2)]
+    return all(pair in agreement for pair in pairs) if pairs else None
 
 
 def median_or_none(values: Sequence[float | None]) -> float | None:
@@ -86,7 +95,7 @@ def _on_metric(name: str, columns: Sequence[Column]) -> Disagreement | None:
         return None
     metric = METRICS[name]
     shown = ", ".join(
-        f"{_name(one, columns)} {'undefined' if value is None else score(value)}"
+        f"{name_among(one, columns)} {'undefined' if value is None else score(value)}"
         for one, value in values.items()
     )
     bound = metric.tolerance
@@ -101,9 +110,3 @@ def _on_metric(name: str, columns: Sequence[Column]) -> Disagreement | None:
         {one.engine: value for one, value in values.items()},
         f"{metric.title}: {shown}; they differ by more than the tolerance, {limit}.",
     )
-
-
-def _name(column: Column, columns: Sequence[Column]) -> str:
-    """Name a column by its engine, and by its implementation where that is not enough."""
-    alone = sum(other.engine == column.engine for other in columns) == 1
-    return column.title if alone else f"{column.title} ({column.implementation})"

@@ -81,6 +81,19 @@ class RunFiles:
         about = points.get(point_key(point)) if isinstance(points, dict) else None
         return about if isinstance(about, dict) else {}
 
+    def asked_at(self, point: dict[str, Any]) -> dict[str, Any]:
+        """Return the definition with the values of a point in place."""
+        from experiments.definition.sweep import at_point
+
+        return at_point(self.asked, point)
+
+    def resources(self, point: dict[str, Any]) -> dict[str, Any]:
+        """Return what every engine was granted at a point; empty where it is unknown."""
+        for resources in (self.about(point).get("resources"), self.description.get("resources")):
+            if isinstance(resources, dict):
+                return resources
+        return {}
+
     def agreement(self, point: dict[str, Any]) -> dict[frozenset[str], float]:
         """Return the adjusted Rand index between the labels of every two engines at a point."""
         agreement = self.description.get("agreement")

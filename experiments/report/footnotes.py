@@ -13,19 +13,25 @@ if TYPE_CHECKING:
 
 
 class Footnotes:
-    """Number footnotes in the order they are first needed; equal ones share a number."""
+    """Number footnotes in the order they are first needed.
+
+    What is true of several engines is one footnote, which begins with their names.
+    """
 
     def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
+        self._engines: dict[str, list[str]] = {}
 
-    def add(self, text: str) -> int:
-        """Return the number of a footnote."""
-        return self._numbers.setdefault(text, len(self._numbers) + 1)
+    def add(self, engine: str, text: str) -> int:
+        """Note a text on an engine and return its number."""
+        engines = self._engines.setdefault(text, [])
+        if engine not in engines:
+            engines.append(engine)
+        return list(self._engines).index(text) + 1
 
     @property
     def texts(self) -> tuple[str, ...]:
         """All footnotes; number 1 comes first."""
-        return tuple(self._numbers)
+        return tuple(f"{', '.join(engines)}: {text}" for text, engines in self._engines.items())
 
 
 def footnotes_of(column: Column) -> Iterable[str]:
@@ -36,9 +42,9 @@ def footnotes_of(column: Column) -> Iterable[str]:
     """
     for parameter in column.parameters:
         if text := _parameter(parameter):
-            yield f"{column.title}: {text}"
+            yield text
     for warning in column.warnings:
-        yield f"{column.title}: {sentence(warning)}"
+        yield sentence(warning)
 
 
 def marks(numbers: Sequence[int]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from experiments.errors import RequestError
 from experiments.report.cells import label, show
 from experiments.report.footnotes import marks, shown
+from experiments.report.legend import legend
 from experiments.report.text import markdown, markdown_block, markdown_code
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def as_markdown(report: Report) -> str:
     ]
     blocks.append("\n".join(f"- {name}: {value}" for name, value in about if value))
     for table in report.tables:
-        blocks.extend(_table(table))
+        blocks.extend(_table(table, granted=table.granted != report.granted))
     blocks.extend(_listed("## Footnotes", report.footnotes, numbered=True))
     blocks.extend(_listed("## Warnings", report.warnings))
     blocks.extend(_listed("## What this comparison does not show", report.limits))
@@ -75,14 +76,14 @@ def as_markdown(report: Report) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _table(table: Table) -> Iterable[str]:
-    if table.point:
-        point = ", ".join(f"{key} = {value}" for key, value in table.point.items())
-        yield f"## {markdown(point)}"
-    else:
-        yield "## Comparison"
+def _table(table: Table, *, granted: bool) -> Iterable[str]:
+    yield f"## {markdown(table.title) if table.point else 'Comparison'}"
+    if granted and table.granted:
+        yield markdown(table.granted)
     if table.rows_asked:
         yield markdown(table.rows_asked)
+    if table.answer:
+        yield f"**{markdown(table.answer)}**"
     if table.disagreements:
         lines = ["> **The engines do not agree.**", ">"]
         lines += [f"> - {markdown(one.text)}" for one in table.disagreements]
@@ -95,11 +96,12 @@ def _table(table: Table) -> Iterable[str]:
         lines.append(_line(f"**{group.title}**", ("" for _ in table.heads)))
         lines += [_line(_label(row), _cells(row)) for row in group.rows]
     yield "\n".join(lines)
-    yield _legend(table)
+    if said := legend(table):
+        yield markdown(said)
     if table.problems:
         yield "\n".join(
             f"- **{markdown(one.engine)} {markdown(one.outcome)}**"
-            + (f" in {one.where}" if one.where else "")
+            + (f" in {markdown(one.when)}" if one.when else "")
             + (f": {markdown(one.message)}" if one.message else "")
             + (f" Log: {markdown_code(one.log)}" if one.log else "")
             for one in table.problems
@@ -130,17 +132,6 @@ def _cells(row: Row) -> Iterable[str]:
 
 def _marks(numbers: tuple[int, ...]) -> str:
     return f" <sup>{marks(numbers)}</sup>" if numbers else ""
-
-
-def _legend(table: Table) -> str:
-    if table.baseline is None:
-        ratio = "No engine completed, so there are no ratios."
-    else:
-        ratio = f"x: times as much as {markdown(table.baseline.name)}."
-    return (
-        f"{ratio} n: measurements; shown are the median and below it the least and greatest, or "
-        "the quartiles from n = 5 on. What did not complete, or only degraded, has no ratio."
-    )
 
 
 def _listed(title: str, lines: tuple[str, ...], *, numbered: bool = False) -> Iterable[str]:

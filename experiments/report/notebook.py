@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from experiments.report.cells import label, show
 from experiments.report.footnotes import marks
+from experiments.report.legend import legend
 from experiments.report.text import hypertext
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def as_html(report: Report) -> str:
         if line
     ]
     for table in report.tables:
-        parts.extend(_table(table))
+        parts.extend(_table(table, granted=table.granted != report.granted))
     if report.footnotes:
         items = "".join(f"<li>{hypertext(text)}</li>" for text in report.footnotes)
         parts.append(f"<ol>{items}</ol>")
@@ -36,12 +37,15 @@ def as_html(report: Report) -> str:
     return f"<div>{''.join(parts)}</div>"
 
 
-def _table(table: Table) -> Iterable[str]:
+def _table(table: Table, *, granted: bool) -> Iterable[str]:
     if table.point:
-        point = ", ".join(f"{key} = {value}" for key, value in table.point.items())
-        yield f"<h4>{hypertext(point)}</h4>"
+        yield f"<h4>{hypertext(table.title)}</h4>"
+    if granted and table.granted:
+        yield f"<p>{hypertext(table.granted)}</p>"
     if table.rows_asked:
         yield f"<p>{hypertext(table.rows_asked)}</p>"
+    if table.answer:
+        yield f"<p><strong>{hypertext(table.answer)}</strong></p>"
     if table.disagreements:
         yield "<p><strong>The engines do not agree.</strong></p>"
         yield _items(one.text for one in table.disagreements)
@@ -52,9 +56,14 @@ def _table(table: Table) -> Iterable[str]:
         rows.append(f'<tr><th colspan="{span}"{_LEFT}>{hypertext(group.title)}</th></tr>')
         rows += [f"<tr><td{_LEFT}>{_label(row)}</td>{_cells(row)}</tr>" for row in group.rows]
     yield (f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>")
+    if said := legend(table):
+        yield f"<p>{hypertext(said)}</p>"
     if table.problems:
         yield _items(
-            f"{one.engine} {one.outcome}: {one.message}" + (f" Log: {one.log}" if one.log else "")
+            f"{one.engine} {one.outcome}"
+            + (f" in {one.when}" if one.when else "")
+            + (f": {one.message}" if one.message else "")
+            + (f" Log: {one.log}" if one.log else "")
             for one in table.problems
         )
 

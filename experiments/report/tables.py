@@ -5,19 +5,23 @@ Nothing here formats a page: `terminal`, `markdown` and `notebook` show what is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from experiments.metrics import METRICS
 from experiments.report import columns as of
+from experiments.report.answer import answer
 from experiments.report.columns import SHOWN_PHASES, Column
-from experiments.report.disagreements import find_disagreements
+from experiments.report.disagreements import find_disagreements, labels_compared
 from experiments.report.footnotes import Footnotes, footnotes_of
+from experiments.report.numbers import memory, seconds
 from experiments.report.summary import Summary, summarise
+from experiments.report.text import definition_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from experiments.records import Phase, Record
     from experiments.report.disagreements import Disagreement
     from experiments.report.folder import RunFiles
 
@@ -125,6 +129,8 @@ class Problem:
         What happened to which engine, in which round and repeat.
     log : str or None
         Path of its log, relative to the run folder.
+    phase : Phase or None
+        The phase that was cut short, with what it had used by then.
     """
 
     engine: str
@@ -132,6 +138,18 @@ class Problem:
     where: str
     message: str
     log: str | None
+    phase: Phase | None = None
+
+    @property
+    def when(self) -> str:
+        """Where in the run it happened, and how far the phase was that it cut short."""
+        parts = [self.where]
+        if self.phase is not None:
+            parts.append(
+                f"in phase {self.phase.name} after {seconds(self.phase.wall_s)}, "
+                f"peak {memory(self.phase.peak_memory_bytes)}"
+            )
+        return ", ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
@@ -142,6 +160,8 @@ class Table:
     ----------
     point : dict
         Values of the swept keys; empty without a sweep.
+    granted : str
+        With what every engine did it, and how often.
     rows_asked : str
         The data: what was learned from, and what was scored on.
     heads : tuple of Head
@@ -154,15 +174,27 @@ class Table:
         Where the engines answer differently.
     problems : tuple of Problem
         Why engines did not complete.
+    answer : str
+        What the table says, in words.
+    labels_compared : bool
+        False where two engines found clusters and nobody compared their labels.
     """
 
     point: dict[str, Any]
+    granted: str
     rows_asked: str
     heads: tuple[Head, ...]
     groups: tuple[Group, ...]
     baseline: Head | None
     disagreements: tuple[Disagreement, ...] = ()
-    problems: tuple[Problem, ...] = field(default=())
+    problems: tuple[Problem, ...] = ()
+    answer: str = ""
+    labels_compared: bool = True
+
+    @property
+    def title(self) -> str:
+        """The point in words; empty without a sweep."""
+        return ", ".join(f"{key} = {definition_value(one)}" for key, one in self.point.items())
 
 
 def build_tables(files: RunFiles) -> tuple[tuple[Table, ...], tuple[str, ...]]:
@@ -194,7 +226,7 @@ def _table(files: RunFiles, point: dict[str, Any], notes: Footnotes) -> Table:
             one.title,
             one.implementation,
             one.outcome,
-            tuple(notes.add(text) for text in footnotes_of(one)),
+            tuple(notes.add(one.title, text) for text in footnotes_of(one)),
         )
         for one in columns
     )
@@ -205,21 +237,26 @@ def _table(files: RunFiles, point: dict[str, Any], notes: Footnotes) -> Table:
         Group("Time", tuple(_time(builder))),
         Group("Resources", tuple(_resources(builder))),
     )
+    disagreements = find_disagreements(columns, agreement)
+    compared = labels_compared(columns, agreement) if _clusters(files, point, columns) else None
     return Table(
         point=point,
+        granted=_granted(files, point),
         rows_asked=_rows_asked(files.about(point)),
         heads=heads,
         groups=tuple(group for group in groups if group.rows),
         baseline=None if baseline is None else heads[columns.index(baseline)],
-        disagreements=find_disagreements(columns, agreement),
+        disagreements=disagreements,
         problems=tuple(problem for one in columns for problem in _problems(one)),
+        answer=answer(columns, agreement, disagreements, clusters=compared is not None),
+        labels_compared=compared is not False,
     )
 
 
 def _columns(files: RunFiles, point: dict[str, Any]) -> list[Column]:
     """Return a column for each engine and implementation, in the order asked."""
     here = [record for record in files.records if record.point == point]
-    planned = _planned(files.asked, point)
+    rounds, repeats = _planned(files.asked_at(point))
     columns = []
     for engine in files.engines:
         own = [record for record in here if record.engine == engine]
@@ -229,23 +266,46 @@ def _columns(files: RunFiles, point: dict[str, Any]) -> list[Column]:
                 engine,
                 implementation,
                 tuple(one for one in own if one.implementation == implementation),
-                planned,
+                rounds,
+                repeats,
             )
             for implementation in implementations or ("library",)
         ]
     return columns
 
 
-def _planned(asked: dict[str, Any], point: dict[str, Any]) -> int:
-    """Return the number of records of a complete engine; 0 where the definition is not there."""
+def _planned(asked: dict[str, Any]) -> tuple[int, int]:
+    """Return the planned processes and records of each; 0 where the definition is not there."""
     measure = asked.get("measure")
     if not isinstance(measure, dict):
-        return 0
-    swept = {key.removeprefix("measure."): value for key, value in point.items()}
-    both = {**measure, **swept}
-    rounds, warm = both.get("rounds", 1), both.get("warm_repeats", 1)
+        return 0, 0
+    rounds, warm = measure.get("rounds", 1), measure.get("warm_repeats", 1)
     known = isinstance(rounds, int) and isinstance(warm, int)
-    return rounds * (1 + warm) if known else 0
+    return (rounds, 1 + warm) if known else (0, 0)
+
+
+def _granted(files: RunFiles, point: dict[str, Any]) -> str:
+    """Say with what every engine did its work at a point, and how often."""
+    resources = files.resources(point)
+    parts = []
+    if isinstance(cores := resources.get("cores"), int):
+        parts.append(f"{cores} core{'' if cores == 1 else 's'}")
+    if isinstance(limit := resources.get("memory_bytes"), int):
+        parts.append(memory(limit))
+    given = f"{' and '.join(parts)} for each engine" if parts else ""
+    rounds, repeats = _planned(files.asked_at(point))
+    plan = ""
+    if repeats:
+        plan = f"{rounds} round{'' if rounds == 1 else 's'} of 1 cold fit and {repeats - 1} warm"
+    return "; ".join(part for part in (given, plan) if part)
+
+
+def _clusters(files: RunFiles, point: dict[str, Any], columns: Sequence[Column]) -> bool:
+    """Tell whether the engines looked for clusters at a point."""
+    if task := files.about(point).get("task"):
+        return bool(task == "clustering")
+    names = [name for one in columns for name in one.metric_names() if name in METRICS]
+    return any("clustering" in METRICS[name].tasks for name in names)
 
 
 def _baseline(columns: Sequence[Column]) -> Column | None:
@@ -271,16 +331,20 @@ class _Rows:
         ratio: bool = False,
         share_of: Callable[[Column], Iterable[float | None]] | None = None,
         marks: tuple[int, ...] = (),
+        whole: bool = False,
     ) -> Row | None:
-        """Return a row, or None where no engine has a value."""
+        """Return a row, or None where no engine has a value.
+
+        A row of `whole` processes has ratios only between processes that did all that was planned.
+        """
         summaries = [summarise(values(one)) for one in self.columns]
         if not any(summaries):
             return None
-        reference = None
-        if ratio and self.baseline is not None and len(self.columns) > 1:
-            reference = summaries[self.columns.index(self.baseline)]
+        reference, baseline = None, self.baseline
+        if ratio and len(self.columns) > 1 and baseline and _has_ratio(baseline, whole=whole):
+            reference = summaries[self.columns.index(baseline)]
         cells = tuple(
-            self._cell(one, summary, reference, share_of)
+            self._cell(one, summary, reference if _has_ratio(one, whole=whole) else None, share_of)
             for one, summary in zip(self.columns, summaries, strict=True)
         )
         return Row(key, label, unit, cells, meaning, marks)
@@ -297,7 +361,7 @@ class _Rows:
         whole = summarise(share_of(column)) if share_of else None
         return Cell(
             summary,
-            ratio=_quotient(summary, reference) if column.counts else None,
+            ratio=_quotient(summary, reference),
             share=_quotient(summary, whole),
         )
 
@@ -305,6 +369,10 @@ class _Rows:
         """Return a row of texts."""
         cells = tuple(Cell(text=text(one) or missing(one)) for one in self.columns)
         return Row(key, label, "text", cells, meaning)
+
+
+def _has_ratio(column: Column, *, whole: bool) -> bool:
+    return column.counts and (bool(column.whole_children) or not whole)
 
 
 def missing(column: Column) -> str:
@@ -330,8 +398,8 @@ def _accuracy(
                 shown = metric.title if metric else name
                 marks.append(
                     notes.add(
-                        f"{one.title}: {shown} differs between repeats of the same seed; "
-                        "its spread is shown."
+                        one.title,
+                        f"{shown} differs between repeats of the same seed; its spread is shown.",
                     )
                 )
         row = rows.make(
@@ -340,7 +408,7 @@ def _accuracy(
             "score",
             lambda column, name=name: _once(column.metric(name)),  # type: ignore[misc]
             metric.description if metric else "",
-            marks=tuple(marks),
+            marks=tuple(dict.fromkeys(marks)),
         )
         yield row or Row(
             name,
@@ -351,7 +419,7 @@ def _accuracy(
             ),
             metric.description if metric else "",
         )
-    if agreement and rows.columns:
+    if any(one.engine in pair for pair in agreement for one in rows.columns):
         yield _agreement(rows, agreement)
     iterations = rows.make(
         "n_iter",
@@ -371,23 +439,19 @@ def _once(values: Sequence[float | None]) -> list[float | None]:
 
 
 def _agreement(rows: _Rows, agreement: dict[frozenset[str], float]) -> Row:
-    engines = [one.engine for one in rows.columns]
-    to = BASELINE if BASELINE in engines else engines[0]
+    compared = [one.engine for one in rows.columns if any(one.engine in pair for pair in agreement)]
+    to = BASELINE if BASELINE in compared else compared[0]
     cells = []
     for one in rows.columns:
-        rand = (
-            1.0 if one.engine == to and one.records else agreement.get(frozenset((to, one.engine)))
-        )
-        if one.engine == to and not any(to in pair for pair in agreement):
-            rand = None
+        rand = 1.0 if one.engine == to else agreement.get(frozenset((to, one.engine)))
         cells.append(Cell(summarise([rand]), text="" if rand is not None else missing(one)))
     return Row(
         "adjusted_rand_to_baseline",
-        f"Adjusted Rand index (to {of.title(to)}'s labels)",
+        f"Adj. Rand to {of.title(to)}",
         "score",
         tuple(cells),
-        f"Agreement of an engine's clusters with those of {of.title(to)} on the scored rows: 1 for "
-        "the same clusters, about 0 for unrelated ones.",
+        f"Adjusted Rand index: agreement of an engine's clusters with those of {of.title(to)} on "
+        "the scored rows, 1 for the same clusters, about 0 for unrelated ones.",
     )
 
 
@@ -395,7 +459,8 @@ def _time(rows: _Rows) -> Iterable[Row]:
     def wall(name: str, *, warm: bool | None = None) -> Callable[[Column], list[float | None]]:
         return lambda column: column.of_phase(name, lambda phase: phase.wall_s, warm=warm)
 
-    names = {p.name for one in rows.columns for record in one.records for p in record.phases}
+    phases = [p for one in rows.columns for record in one.records for p in record.phases]
+    names = {phase.name for phase in phases if phase.ended}
     others = sorted(names - set(SHOWN_PHASES))
     made = (
         rows.make(
@@ -454,6 +519,7 @@ def _time(rows: _Rows) -> Iterable[Row]:
             "What else the process was asked for: save the predictions, inspect what it was "
             "granted, stop the session.",
             ratio=True,
+            whole=True,
         ),
         rows.make(
             "total_wall_s",
@@ -462,6 +528,7 @@ def _time(rows: _Rows) -> Iterable[Row]:
             lambda column: column.of_child(of.wall_of_child),
             "One process from its start to its end, with all its fits and predictions.",
             ratio=True,
+            whole=True,
         ),
         rows.make(
             "unaccounted_s",
@@ -494,6 +561,7 @@ def _resources(rows: _Rows) -> Iterable[Row]:
             lambda column: column.of_child(of.cpu_of_child),
             "CPU seconds of the whole process tree in all phases of one process.",
             ratio=True,
+            whole=True,
         ),
         rows.make(
             "fit_cores_used",
@@ -509,6 +577,7 @@ def _resources(rows: _Rows) -> Iterable[Row]:
             lambda column: column.of_child(of.peak_memory_of_child),
             "Greatest memory of the whole process tree (proportional set size) in any phase.",
             ratio=True,
+            whole=True,
         ),
         rows.make(
             "read_bytes",
@@ -532,10 +601,12 @@ def _resources(rows: _Rows) -> Iterable[Row]:
         ),
         rows.make(
             "granted_memory_bytes",
-            "heap or worker limits",
+            "own memory limit",
             "bytes",
             lambda column: [column.facts.get("memory_bytes")],
-            "Memory that the engine was told it may use: worker limits or heap where it has them.",
+            "What the engine limits itself to within the memory it was granted: all workers of "
+            "Dask together, the Java heap of Spark, all of it on scikit-learn. The rest is for the "
+            "processes and the native memory around these.",
         ),
     )
     return (row for row in made if row)
@@ -563,10 +634,15 @@ def _problems(column: Column) -> Iterable[Problem]:
             continue
         seen.add((record.outcome, record.round, message))
         log = record.error.log if record.error else None
-        yield Problem(column.title, record.outcome, where, message, log)
+        yield Problem(column.title, record.outcome, where, message, log, _cut_short(record))
     if column.outcome == of.NOT_FINISHED:
         done = f"{len(column.records)} of {column.planned} repeats were measured"
         yield Problem(column.title, column.outcome, "", f"{done} before the run ended.", None)
+
+
+def _cut_short(record: Record) -> Phase | None:
+    """Return the phase in which an engine ended before its time."""
+    return next((phase for phase in record.phases if not phase.ended), None)
 
 
 def _rows_asked(about: dict[str, Any]) -> str:

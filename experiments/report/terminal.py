@@ -15,6 +15,7 @@ from rich.text import Text
 
 from experiments.report.cells import Shown, label, show
 from experiments.report.footnotes import marks
+from experiments.report.legend import legend
 from experiments.report.text import clean
 
 if TYPE_CHECKING:
@@ -54,12 +55,12 @@ def print_report(report: Report, console: Console) -> None:
             console.print(Text(clean(line)))
     for table in report.tables:
         console.print()
-        for part in _table(table, console.width):
+        for part in _table(table, console.width, granted=table.granted != report.granted):
             console.print(part)
         for problem in table.problems:
             text = Text.assemble(
                 (f"{clean(problem.engine)} {clean(problem.outcome)}", _style(problem.outcome)),
-                f" in {problem.where}" if problem.where else "",
+                f" in {clean(problem.when)}" if problem.when else "",
                 f": {clean(problem.message)}" if problem.message else "",
             )
             console.print(text)
@@ -71,12 +72,16 @@ def print_report(report: Report, console: Console) -> None:
     _print_list(console, "Warnings", report.warnings)
 
 
-def _table(table: Table, width: int) -> Iterable[RenderableType]:
+def _table(table: Table, width: int, *, granted: bool) -> Iterable[RenderableType]:
     if table.point:
-        point = ", ".join(f"{clean(key)} = {clean(value)}" for key, value in table.point.items())
-        yield Text(point, style="bold")
+        yield Text(clean(table.title), style="bold")
+    if granted and table.granted:
+        yield Text(clean(table.granted))
     if table.rows_asked:
         yield Text(clean(table.rows_asked))
+    if table.answer:
+        yield Text()
+        yield Text(clean(table.answer), style="bold")
     if table.disagreements:
         yield Text()
         yield Panel(
@@ -95,7 +100,7 @@ def _table(table: Table, width: int) -> Iterable[RenderableType]:
         yield Text()
     else:
         yield from (_stacked(table, position) for position in range(len(table.heads)))
-    yield _legend(table)
+    yield Text(clean(legend(table)), style="dim")
 
 
 class _Block:
@@ -177,28 +182,6 @@ def _label(row: Row) -> Text:
     if row.marks:
         text.append(f" [{marks(row.marks)}]", style="dim")
     return text
-
-
-def _legend(table: Table) -> Text:
-    sentences = []
-    if table.baseline is None:
-        sentences.append("No engine completed, so there are no ratios.")
-    elif len(table.heads) > 1:
-        sentences.append(f"x: times as much as {clean(table.baseline.title)}.")
-    cells = [cell for group in table.groups for row in group.rows for cell in row.cells]
-    spreads = {cell.summary.spread for cell in cells if cell.summary}
-    if spreads - {"none"}:
-        below = {
-            "range": "the least and greatest",
-            "quartiles": "the quartiles",
-        }
-        named = [below[spread] for spread in ("range", "quartiles") if spread in spreads]
-        if len(named) > 1:
-            named = [named[0], f"from n = 5 on {named[1]}"]
-        sentences.append(f"n: measurements; shown are the median and below it {', '.join(named)}.")
-    if any(head.outcome != "completed" for head in table.heads):
-        sentences.append("What did not complete has no ratio.")
-    return Text(" ".join(sentences), style="dim")
 
 
 def _print_list(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import unicodedata
 
@@ -30,6 +31,13 @@ def clean(value: object) -> str:
     text = _ESCAPES.sub("", str(value))
     kept = (_one(character) for character in text)
     return re.sub(r" {2,}", " ", "".join(kept)).strip()
+
+
+def definition_value(value: object) -> str:
+    """Return a value of a definition on one line: a text as it is, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
 
 
 def markdown(value: object) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import ValidationError
+
 from engines.specs import KMeansSpec, XGBoostSpec
 from experiments.datasets import draw_initial_centers, prepare
+from experiments.definition.host import granted_cores
 from experiments.errors import RequestError
 from experiments.metrics import check_metrics, default_metrics
 
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
     from engines.prepared import Prepared
     from experiments.definition import Experiment
+
+# more than most machines have cores, so that the same data is prepared for most of them
+_LEAST_ROW_GROUPS = 8
 
 ScoredTask = Literal["clustering", "binary", "multiclass", "regression"]
 
@@ -73,19 +79,20 @@ def make_ready(
     RequestError
         If the data is not fit for what is asked.
     """
-    cores = experiment.resources.cores or 1
     prepared = prepare(
         experiment.dataset,
         experiment.split,
         label_kind=_label_kind(experiment),
-        min_row_groups=max(cores, 8),
+        min_row_groups=max(granted_cores(experiment), _LEAST_ROW_GROUPS),
+        learns_label=isinstance(experiment.workload, XGBoostSpec),
         on_progress=on_progress,
     )
     spec = experiment.workload
     centers, task = None, _task(experiment, prepared)
-    labelled = prepared.label_kind == "classes"
+    # to score clusters a label must be classes; what XGBoost learned it is scored by
+    labelled = prepared.label_kind == "classes" or isinstance(spec, XGBoostSpec)
     if isinstance(spec, XGBoostSpec):
-        spec = spec.resolved(prepared.task or "regression")
+        spec = _resolved(spec, prepared.task or "regression")
     else:
         n_train = prepared.counts["train"]
         if spec.n_clusters > n_train:
@@ -100,6 +107,17 @@ def make_ready(
         names = default_metrics(spec.kind, prepared.task, labelled)
     check_metrics(names, spec.kind, prepared.task, labelled)
     return ReadyPoint(point, experiment, spec, prepared, task, tuple(names), centers)
+
+
+def _resolved(
+    spec: XGBoostSpec, task: Literal["binary", "multiclass", "regression"]
+) -> XGBoostSpec:
+    """Replace task auto, now that the label is known, which may forbid what was open before."""
+    try:
+        return spec.resolved(task)
+    except ValidationError as exc:
+        found = "; ".join(str(detail["ctx"]["error"]) for detail in exc.errors())
+        raise RequestError(f"workload.{found}, and task: auto found it in the label.") from exc
 
 
 def _label_kind(experiment: Experiment) -> Literal["auto", "classes", "numbers"]:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from experiments.definition import check_host, granted
-from experiments.definition.host import granted_cores
+from experiments.definition.host import granted_cores, granted_memory
 from experiments.records import append_record, point_key
 from experiments.runner.events import ChildEnded, ChildStarted, Planned, Preparing, RecordWritten
-from experiments.runner.folder import make_run_folder
+from experiments.runner.folder import check_output, make_run_folder
 from experiments.runner.host import commit, describe_host, describe_software, usable_cpus
 from experiments.runner.interrupts import uninterrupted
 from experiments.runner.plan import make_plan
@@ -76,12 +76,11 @@ def run_experiment(
         If the request is wrong; no engine has started then, and no folder is left behind.
     """
     tell = on_event or _ignore
-    expanded = experiment.points()
-    for _, at_point in expanded:
-        check_host(at_point)
+    check_output(experiment.name, output)
+    check_host(experiment)
     points = [
         make_ready(point, at_point, lambda done, total: tell(Preparing(done, total)))
-        for point, at_point in expanded
+        for point, at_point in experiment.points()
     ]
     folder = make_run_folder(experiment.name, output)
     (folder.path / "definition.yaml").write_text(experiment.to_yaml(), encoding="utf-8")
@@ -150,7 +149,7 @@ def _task(item: PlanItem, ready: ReadyPoint, predictions: Path, scratch: Path) -
         initial_centers=centers,
         repeats=1 + experiment.measure.warm_repeats,
         cpus=usable_cpus()[: granted_cores(experiment)],
-        memory_bytes=experiment.resources.memory,
+        memory_bytes=granted_memory(experiment),
         workers=workers,
         threads_per_worker=threads_per_worker,
         scratch=str(scratch),
@@ -209,7 +208,7 @@ def _describe(
 def _resources(experiment: Experiment) -> dict[str, int]:
     return {
         "cores": granted_cores(experiment),
-        "memory_bytes": experiment.resources.memory,
+        "memory_bytes": granted_memory(experiment),
     }
 
 

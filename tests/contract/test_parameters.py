@@ -102,3 +102,13 @@ def test_what_became_of_each_parameter_is_told_in_order(
     assert [one.name for one in applied] == list(spec.relevant_fields())
     assert {one.name: one.asked for one in applied}["tol"] == 1e-3
     assert all(one.why for one in applied if one.verdict in {"convert", "reject"})
+
+
+def test_runs_that_a_library_does_not_make_itself_are_told_of(
+    engine_class: type[Engine[Any]], engine_name: str, blobs: Prepared
+):
+    for n_init, expected in ((1, "same"), (3, "same" if engine_name == "sklearn" else "convert")):
+        spec = KMeansSpec(n_clusters=3, init="random", n_init=n_init)
+        applied = {one.name: one for one in engine_class.parameters(spec, blobs)}
+        assert applied["n_init"].verdict == expected
+        assert (applied["n_init"].why is not None) == (expected == "convert")

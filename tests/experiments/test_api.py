@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -108,6 +109,44 @@ def test_the_tables_of_a_sweep_are_indexed_by_its_keys(runs, tmp_path):
     assert list(done.table(points[0]).loc[10].columns) == ["sklearn", "dask", "spark"]
     with pytest.raises(KeyError, match="n_samples"):
         done.table({"dataset.n_samples": 30})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ({"source": "iris"}, {"source": "wine"}),
+        ([1, 2], [2, 1]),
+        (None, {"a": [1]}),
+        (None, 3),
+        ("a", "b"),
+    ],
+    ids=str,
+)
+def test_a_sweep_over_sections_or_lists_is_indexed_by_their_text(runs, tmp_path, values):
+    points = tuple({"dataset": value, "workload.seed": 1} for value in values)
+    records = [record for point in points for record in runs.complete(point=point)]
+    for record in records[6:]:
+        record["phases"][-2]["wall_s"] = 50.0
+    done = Run.load(runs.write(tmp_path, records, points=points))
+    both = done.table()
+    assert len(both) == 2 * len(done.table(points[0]))
+    for value, seconds in zip(values, (1.0, 50.0), strict=True):
+        key = value if isinstance(value, str | int) else json.dumps(value)
+        assert both.loc[key, 1, "Time", "fit_warm_wall_s"]["sklearn"] == seconds
+        own = done.table({"dataset": value, "workload.seed": 1})
+        assert own.xs("fit_warm_wall_s", level="measure")["sklearn"].item() == seconds
+    # the records can be grouped by it as well
+    assert len(done.records.groupby("dataset")) == 2
+
+
+def test_a_phase_that_was_cut_short_is_no_measurement_of_that_phase(runs, tmp_path):
+    failed = runs.failed("dask", "crashed", "gone")
+    failed["phases"].append(runs.phase("fit", 12.3, ended=False))
+    frame = Run.load(runs.write(tmp_path, [runs.record(), failed])).records
+    assert pd.isna(frame.loc[1, "fit_wall_s"])
+    assert frame.loc[1, "cut_short"] == "fit"
+    assert frame.loc[1, "cut_short_wall_s"] == 12.3
+    assert pd.isna(frame.loc[0, "cut_short"])
 
 
 def test_a_run_shows_itself_as_text_and_in_a_notebook(runs, tmp_path):

@@ -102,6 +102,10 @@ def test_the_version_is_printed(command):
         (["run", "kmeans-digits", "--set", "nonsense"], "nonsense"),
         (["run", "kmeans-digits", "--engines", "sklearn,dusk"], "dask"),
         (["run", "kmeans-digits", "--engines", ","], "at least one engine"),
+        (["run", "kmeans-digits", "--engines", "sklearn dask"], "put commas between the names"),
+        (["run", "kmeans-digits", "--output", "~nosuchuser/x"], "--output: the home folder"),
+        (["run", "kmeans-digits", "--set", "resources={cores: 1, memory: 4}"], "to 1 GiB or"),
+        (["run", "kmeans-digits", "--set", "workload.max_iter=3000000000"], "to 2147483647"),
         (["run", "kmeans-digits", "--set", "resources.cores=4096"], "resources.cores"),
         (["run"], "EXPERIMENT"),
         (["rum"], "rum"),
@@ -156,7 +160,7 @@ def test_an_output_folder_that_cannot_be_written_is_refused(command, definition,
     for output in (tmp_path / "file" / "out", Path("/proc/out")):
         code, _, err = command("run", definition, "--output", output)
         assert code == 2
-        assert "output folder" in err.splitlines()[-1]
+        assert "cannot be written" in err.splitlines()[-1]
         assert "Traceback" not in err
 
 
@@ -315,6 +319,40 @@ def test_a_reader_that_goes_away_is_met_with_silence(runs, tmp_path):
     os.close(writer)
     assert done.returncode == 0
     assert done.stderr.splitlines() == [f"report: {folder / 'report.md'}"]
+
+
+def test_results_that_cannot_be_written_are_no_mistake_of_the_program():
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            [*COMMAND, "list"],
+            stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert "standard output: No space left on device" in one_error(done.stderr)
+
+
+@pytest.mark.parametrize(("closed", "code"), [(">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0)])
+def test_a_closed_stream_ends_nothing(closed, code):
+    line = f"'{sys.executable}' -m experiments list {closed}"
+    done = subprocess.run(["/bin/bash", "-c", line], capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (code, b"")
+
+
+def test_a_wrong_request_without_standard_error_is_still_code_2():
+    line = f"'{sys.executable}' -m experiments run nowhere.yaml 2>&-"
+    done = subprocess.run(["/bin/bash", "-c", line], capture_output=True, check=False, timeout=60)
+    assert done.returncode == 2
+
+
+def test_a_current_folder_that_was_removed_is_told(tmp_path):
+    (tmp_path / "gone").mkdir()
+    line = f"cd gone && rmdir ../gone && '{sys.executable}' -m experiments run kmeans-digits"
+    done = subprocess.run(
+        ["/bin/bash", "-c", line],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "The current folder cannot be used" in one_error(done.stderr)
 
 
 def test_a_terminal_without_unicode_still_shows_the_table(runs, tmp_path):

@@ -75,6 +75,19 @@ def test_the_cache_is_where_the_environment_says() -> None:
     assert default_cache({}) == Path("~/.cache/enginebench").expanduser()
 
 
+@pytest.mark.parametrize("variable", ["ENGINEBENCH_CACHE", "XDG_CACHE_HOME"])
+def test_a_cache_of_a_user_that_is_not_there_is_refused(variable: str) -> None:
+    with pytest.raises(RequestError, match=f"{variable}: the home folder that ~nosuchuser stands"):
+        default_cache({variable: "~nosuchuser/cache"})
+
+
+def test_without_any_home_folder_the_cache_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 2**31 - 7)
+    with pytest.raises(RequestError, match=r"no home folder .* set ENGINEBENCH_CACHE"):
+        default_cache({})
+
+
 @pytest.mark.parametrize("harm", ["no manifest", "no part", "short part", "torn manifest"])
 def test_a_half_written_folder_is_refused(tmp_path: Path, harm: str) -> None:
     path = prepared_in(tmp_path)

@@ -540,3 +540,21 @@ def test_a_held_out_class_without_training_rows_is_refused(tmp_path: Path) -> No
             min_row_groups=1,
             cache=tmp_path / "cache",
         )
+
+
+@pytest.mark.parametrize("source", [CsvOptions, ParquetOptions])
+def test_files_of_a_user_that_is_not_there_are_refused(tmp_path: Path, source: Any) -> None:
+    options = source(path="~nosuchuser/a.csv")
+    with pytest.raises(
+        RequestError, match=r"dataset\.path: the home folder that ~nosuchuser stands"
+    ):
+        prepare(options, None, label_kind="auto", min_row_groups=1, cache=tmp_path)
+
+
+def test_a_missing_column_of_a_file_with_one_column_points_to_the_delimiter(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.csv").write_text("a;y\n1;2\n")
+    options = CsvOptions(path=str(tmp_path / "a.csv"), label="y")
+    with pytest.raises(RequestError, match=r"its only column is 'a;y'; check dataset\.delimiter"):
+        prepare(options, None, label_kind="auto", min_row_groups=1, cache=tmp_path)

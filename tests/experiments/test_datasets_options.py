@@ -39,6 +39,24 @@ OPTIONS: TypeAdapter[Any] = TypeAdapter(DatasetOptions)
         ({"source": "csv", "path": "a.csv", "features": ["a", "a"]}, "'a' more than once"),
         ({"source": "csv", "path": "a.csv", "features": ["a"], "label": "a"}, "names the label"),
         ({"source": "csv"}, "Field required"),
+        *(
+            ({"source": "csv", "path": "a.csv", "delimiter": wrong}, told)
+            for wrong, told in [
+                ('"', "must not be the quotation mark"),
+                ("\n", "must be one ASCII character that can be seen, or a tab"),
+                ("\r", "must be one ASCII character"),
+                ("\0", "must be one ASCII character"),
+                ("§", "must be one ASCII character"),
+                (",,", "at most 1 character"),
+                ("", "at least 1 character"),
+            ]
+        ),
+        ({"source": "blobs", "n_samples": 9, "centers": 10_001}, "less than or equal to 10000"),
+        (
+            {"source": "classification", "n_samples": 9, "n_informative": 20, "n_classes": 70_000},
+            "less than or equal to 10000",
+        ),
+        ({"source": "regression", "n_samples": 9, "n_features": 10**11}, "equal to 100000"),
         ({"source": "openml"}, "exactly one of name and data_id"),
         ({"source": "openml", "name": "adult", "data_id": 3}, "exactly one of name and data_id"),
         ({"source": "openml", "data_id": 3, "version": 1}, "version has a meaning only with name"),
@@ -47,6 +65,12 @@ OPTIONS: TypeAdapter[Any] = TypeAdapter(DatasetOptions)
 def test_a_wrong_option_is_refused_with_its_reason(options: dict[str, Any], told: str) -> None:
     with pytest.raises(ValidationError, match=told):
         OPTIONS.validate_python(options)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "|", "\t", " "])
+def test_a_delimiter_that_can_separate_is_taken(delimiter: str) -> None:
+    options = {"source": "csv", "path": "a.csv", "delimiter": delimiter}
+    assert OPTIONS.validate_python(options).delimiter == delimiter
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from experiments.datasets.moments import Moments
 from experiments.datasets.options import (
     BlobsOptions,
     BundledOptions,
+    ClassificationOptions,
     CsvOptions,
     ParquetOptions,
     RegressionOptions,
@@ -301,8 +302,10 @@ def test_splits_by_hash_are_used_beyond_the_exact_rows(tmp_path: Path) -> None:
     split = SplitOptions(test_fraction=0.25, folds=2, stratify=True)
     prepared = prepared_of(tmp_path, options, split, exact_rows=1000)
     exact = prepared_of(tmp_path, options, split)
-    assert len(prepared.notes) == 2
-    assert exact.notes == ()
+    folds = "Folds are written to the data; this workload does not use them."
+    assert len(prepared.notes) == 3
+    assert prepared.notes[2] == folds
+    assert exact.notes == (folds,)
     assert prepared.fingerprint != exact.fingerprint
     assert prepared.counts["test"] / prepared.n_rows == pytest.approx(0.25, abs=0.04)
 
@@ -343,3 +346,53 @@ def test_the_options_are_imported_without_any_heavy_library() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_label_that_cannot_be_learned_is_no_reason_to_refuse_where_it_is_not(
+    tmp_path: Path,
+) -> None:
+    held_out = SplitOptions(test_fraction=0.25)
+    (tmp_path / "one.csv").write_text("a,y\n" + "".join(f"{i},u\n" for i in range(40)))
+    (tmp_path / "same.csv").write_text("a,y\n" + "".join(f"{i},1.5\n" for i in range(40)))
+    (tmp_path / "ids.csv").write_text("a,y\n" + "".join(f"{i},id-{i}\n" for i in range(10_001)))
+    many = [
+        (BlobsOptions(n_samples=2000, centers=600), "No training row has class", "classes"),
+        (CsvOptions(path=f"{tmp_path}/one.csv", label="y"), "same value 'u' in every", "classes"),
+        (CsvOptions(path=f"{tmp_path}/same.csv", label="y"), "same value 1.5 in every", "numbers"),
+        (CsvOptions(path=f"{tmp_path}/ids.csv", label="y"), "more than 10,000 distinct", "none"),
+    ]
+    for options, why, kind in many:
+        with pytest.raises(RequestError, match=why):
+            prepared_of(tmp_path, options, held_out)
+        prepared = prepared_of(tmp_path, options, held_out, learns_label=False)
+        assert prepared.label_kind == kind
+        assert len(prepared.notes) == (0 if kind == "classes" and len(prepared.classes) > 1 else 1)
+        # found in the cache now, which must not hide what is wrong
+        with pytest.raises(RequestError, match=why):
+            prepared_of(tmp_path, options, held_out)
+
+
+def test_whether_the_label_is_learned_does_not_change_the_data(tmp_path: Path) -> None:
+    options = BundledOptions(source="iris")
+    learned = prepared_of(tmp_path, options)
+    assert prepared_of(tmp_path, options, learns_label=False) == learned
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (BlobsOptions(n_samples=10**15), "GiB left; lower dataset.n_samples or dataset.n_fea"),
+        (RegressionOptions(n_samples=10**15), "GiB left; lower dataset.n_samples or dataset.n_fe"),
+        (BlobsOptions(n_samples=10**15, sample=10), "GiB of memory, and this machine has"),
+        (
+            ClassificationOptions(n_samples=9, n_features=100_000, n_informative=100_000),
+            "more memory than there is; lower dataset.n_samples, n_features, n_informative",
+        ),
+    ],
+)
+def test_data_that_fits_no_disk_or_memory_is_refused_at_once(
+    tmp_path: Path, options: Any, told: str
+) -> None:
+    with pytest.raises(RequestError, match=told):
+        prepared_of(tmp_path, options)
+    assert not list(tmp_path.glob("cache/*"))

@@ -10,7 +10,7 @@ from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from experiments.datasets.labels import class_labels, no_labels, number_labels
 from experiments.datasets.options import SplitOptions
-from experiments.datasets.splits import choose_rows, hash_rows, split_rows
+from experiments.datasets.splits import choose_rows, hash_rows, split_rows, unlearnable
 from experiments.errors import RequestError
 
 if TYPE_CHECKING:
@@ -155,7 +155,6 @@ def test_hashes_do_not_depend_on_where_a_chunk_starts() -> None:
             classes_of([0, 0, 0, 0, 0, 0, 1, 1]),
             "class 'class 1' has 2; got 3",
         ),
-        (4, None, classes_of([0, 0, 0, 0]), "same value 'class 0' in every row"),
     ],
 )
 def test_a_split_that_cannot_be_is_refused(
@@ -171,17 +170,33 @@ def test_a_hashed_split_that_holds_nothing_out_is_refused() -> None:
 
 
 @pytest.mark.parametrize("exact_rows", [10_000, 100])
-def test_a_class_that_no_training_row_has_is_refused(exact_rows: int) -> None:
+def test_a_class_that_no_training_row_has_cannot_be_learned(exact_rows: int) -> None:
     codes = np.zeros(1000, dtype=np.uint8)
     held_out = np.flatnonzero(
         split_rows(1000, SplitOptions(test_fraction=0.2), no_labels(), exact_rows).split
     )
     codes[held_out[0]] = 2
     codes[1::2][codes[1::2] == 0] = 1
-    with pytest.raises(
-        RequestError, match=r"class 'class 2' of the label 'kind'.*stratify to true"
-    ):
-        split_rows(1000, SplitOptions(test_fraction=0.2), classes_of(codes), exact_rows)
+    labels = classes_of(codes)
+    split = split_rows(1000, SplitOptions(test_fraction=0.2), labels, exact_rows).split
+    why = unlearnable(split, labels, stratified=False)
+    assert why is not None
+    assert "class 'class 2' of the label 'kind'" in why
+    assert "set split.stratify to true, or use more rows" in why
+    assert "split.stratify" not in str(unlearnable(split, labels, stratified=True))
+
+
+def test_a_class_of_every_row_cannot_be_learned() -> None:
+    why = unlearnable(np.zeros(4, dtype=np.int8), classes_of([0, 0, 0, 0]), stratified=False)
+    assert why is not None
+    assert "same value 'class 0' in every row" in why
+
+
+def test_quantities_taken_for_classes_are_told_to_be_for_regression() -> None:
+    split = np.array([0] * 150 + [1], dtype=np.int8)
+    why = unlearnable(split, classes_of(np.arange(151)), stratified=False)
+    assert why is not None
+    assert "it has 151 classes: use task: regression if they are quantities" in why
 
 
 def test_a_sample_is_exact_seeded_and_in_order() -> None:

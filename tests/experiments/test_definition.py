@@ -72,9 +72,9 @@ def test_all_engines_run(load):
     assert list(load(KMEANS).engines.selected()) == ["sklearn", "dask", "spark"]
 
 
-def test_resources_are_all_cores_and_4_gib(load):
+def test_resources_are_left_to_the_machine(load):
     resources = load(KMEANS).resources
-    assert (resources.cores, resources.memory) == (None, 4 * 2**30)
+    assert (resources.cores, resources.memory) == (None, None)
 
 
 def test_measuring_is_one_round_with_one_warm_repeat_for_ten_minutes(load):
@@ -613,7 +613,7 @@ def test_it_is_a_sha256(load):
         KMEANS.replace("small", "other").replace("quick", "slow"),
         KMEANS.replace("blobs\n", "blobs\n  seed: 0\n"),
         KMEANS + "engines: {spark: {}, dask: {}, sklearn: {}}\n",
-        KMEANS + "resources: {memory: 4294967296}\n",
+        KMEANS + "resources: {memory: null}\n",
         "workload: {n_clusters: 3, kind: kmeans}\n" + KMEANS.partition("workload")[0],
     ],
 )
@@ -664,7 +664,7 @@ def test_reading_it_gives_an_equal_experiment(load, text):
 
 
 def test_sizes_and_durations_stay_readable(load):
-    text = load(KMEANS).to_yaml()
+    text = load(KMEANS + "resources: {memory: 4294967296}\n").to_yaml()
     assert "memory: 4 GiB\n" in text
     assert "timeout: 10 min\n" in text
 

@@ -1,14 +1,25 @@
 from __future__ import annotations
 
+import importlib
 import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from experiments.definition import check_host, granted, load_experiment
-from experiments.definition.host import granted_cores, usable_cores, usable_memory
+from engines import least_memory
+from engines.errors import SessionError
+from engines.spark import jvm
+from engines.types import Resources
+from experiments.definition import check_host, granted, host, load_experiment
+from experiments.definition.host import (
+    granted_cores,
+    granted_memory,
+    usable_cores,
+    usable_memory,
+)
 from experiments.errors import RequestError
 
 if TYPE_CHECKING:
@@ -130,18 +141,96 @@ def test_spark_without_java_is_refused_and_other_engines_are_not():
     check_host(digits(engines="sklearn,dask"))
 
 
-def test_dask_needs_memory_for_each_worker():
-    assert refusal(digits("resources.memory=100 MiB", engines="dask")) == (
-        "resources.memory: Dask needs at least 512 MiB a worker, 512 MiB for 1, and 100 MiB are "
-        "given; give more memory or use fewer workers."
+@pytest.mark.parametrize(
+    ("engine", "workers", "needed"),
+    [
+        ("sklearn", 1, "128 MiB for 1 worker"),
+        ("dask", 1, "560 MiB for 1 worker"),
+        ("dask", 2, "1120 MiB for 2 workers"),
+        ("spark", 1, "1 GiB for 1 worker"),
+        ("spark", 2, "1224 MiB for 2 workers"),
+    ],
+)
+def test_an_engine_needs_memory_for_its_workers(engine, workers, needed, monkeypatch):
+    monkeypatch.setattr(host, "usable_cores", lambda: 2)
+    message = refusal(digits("resources.memory=100 MiB", engines=engine, cores=workers))
+    otherwise = "leave the engine out" if workers == 1 else "use fewer workers"
+    least = needed.partition(" for")[0]
+    assert message == (
+        f"resources.memory: engines.{engine} needs at least {needed}, and 100 MiB are granted; "
+        f"set resources.memory to {least} or more, or {otherwise}."
     )
 
 
-def test_spark_needs_memory_for_its_jvm():
-    assert refusal(digits("resources.memory=1000 MiB", engines="spark")) == (
-        "resources.memory: Spark needs at least 1 GiB and 1000 MiB are given; give more memory or "
-        "leave Spark out."
+@pytest.mark.parametrize("engine", ["dask", "spark"])
+def test_what_passes_here_is_what_the_session_of_the_engine_starts_with(
+    engine, tmp_path, monkeypatch
+):
+    least = least_memory(engine, 1)
+    check_host(digits(f"resources.memory={least}", engines=engine))
+    refusal(digits(f"resources.memory={least - 1}", engines=engine))
+    session = importlib.import_module(f"engines.{engine}.session")
+    with pytest.raises(SessionError, match="at least"):
+        session.start(Resources(1, least - 1, 1, 1, tmp_path))
+
+    def passed(*_):
+        raise InterruptedError
+
+    # the first thing that each session does once the memory is found to be enough
+    first = "find_java" if engine == "spark" else "_import_libraries"
+    monkeypatch.setattr(session, first, passed)
+    with pytest.raises(InterruptedError):
+        session.start(Resources(1, least, 1, 1, tmp_path))
+
+
+def test_the_least_memory_is_known_without_the_libraries_of_an_engine():
+    program = (
+        "import sys\n"
+        "from engines import engine_names, least_memory\n"
+        "print([least_memory(name, 3) > 0 for name in engine_names()])\n"
+        "print({'sklearn', 'dask', 'distributed', 'pyspark', 'xgboost'} & set(sys.modules))\n"
     )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.splitlines() == ["[True, True, True]", "set()"]
+
+
+@pytest.mark.parametrize(
+    ("cores", "machine_gib", "engines", "granted_bytes"),
+    [
+        (2, 64, "sklearn,dask,spark", 4 * 2**30),
+        (32, 64, "sklearn,dask,spark", 32 * 560 * 2**20),
+        (32, 64, "sklearn,spark", 2**30 + 31 * 200 * 2**20),
+        (32, 64, "sklearn", 4 * 2**30),
+        (32, 8, "sklearn,dask,spark", 8 * 2**30),
+        (2, 3, "sklearn,dask,spark", 3 * 2**30),
+    ],
+)
+def test_memory_that_is_not_given_follows_the_workers_up_to_the_machine(
+    monkeypatch, cores, machine_gib, engines, granted_bytes
+):
+    monkeypatch.setattr(host, "usable_cores", lambda: cores)
+    monkeypatch.setattr(host, "usable_memory", lambda: machine_gib * 2**30)
+    free = digits("resources.cores=null", "resources.memory=null", engines=engines)
+    assert granted_memory(free) == granted_bytes
+    if granted_bytes < least_memory("dask", cores) and "dask" in engines:
+        assert refusal(free).endswith("; use fewer workers.")
+    else:
+        check_host(free)
+
+
+def test_memory_that_is_given_is_granted_as_it_is():
+    assert granted_memory(digits("resources.memory=3 GiB", engines="dask")) == 3 * 2**30
+
+
+def test_java_and_libraries_are_looked_for_once_whatever_the_sweep(monkeypatch):
+    looked = []
+    find_java = jvm.find_java
+    monkeypatch.setattr(jvm, "find_java", lambda: looked.append("java") or find_java())
+    monkeypatch.setattr(host, "get_engine", looked.append)
+    check_host(digits("sweep.workload.n_clusters=[2, 3, 4, 5]", engines="sklearn,spark"))
+    assert looked == ["sklearn", "spark", "java"]
 
 
 def test_every_point_of_a_sweep_is_checked():

@@ -76,6 +76,7 @@ def test_a_line_is_the_object_that_the_design_shows(tmp_path):
         "peak_memory_bytes": 5,
         "read_bytes": 6,
         "write_bytes": 7,
+        "ended": True,
     }
     assert content["error"] == {"type": "KeyError", "message": "'x'", "log": "logs/x.log"}
 
@@ -202,3 +203,13 @@ def test_the_outcomes_are_those_of_the_design():
     assert set(OUTCOMES) == {
         "completed", "degraded", "timed out", "out of memory", "crashed", "failed", "unsupported",
     }  # fmt: skip
+
+
+def test_a_phase_that_was_cut_short_stays_one_and_one_without_a_word_of_it_ended(tmp_path):
+    path = tmp_path / "records.jsonl"
+    append_record(path, make(phases=(Phase("fit", 1.0, 2.0, 3, 4, 5, ended=False),)))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["phases"][0]["ended"]
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(content) + "\n")
+    assert [one.phases[0].ended for one in read_records(path)] == [False, True]

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from experiments.metrics import METRICS
 from experiments.report import build_report
+from experiments.report.cells import label
 from experiments.report.data import as_data
 from experiments.report.markdown import as_markdown, write_markdown
 from experiments.report.notebook import as_html
@@ -73,8 +75,8 @@ def full(runs, tmp_path):
 
 def test_three_engines_stand_side_by_side_at_80_columns(full):
     text = as_text(full, 80)
-    (header,) = [line for line in text.splitlines() if line.split()[:1] == ["scikit-learn"]]
-    assert "Dask" in header
+    (header,) = [line for line in text.splitlines() if line.split()[:2] == ["scikit-learn", "Dask"]]
+    assert len(header) <= 80
     fit = text[text.index("fit, warm") :]
     assert re.match(r"fit, warm \(n=6\) +\S+ s +1\.0x +\S+ s +4\.\dx +\S+ s\n", fit)
 
@@ -201,3 +203,80 @@ def test_data_for_programs_has_full_numbers_and_is_json(full):
     assert len(content["records"]) == 28
     assert content["completed"] is False
     assert table["problems"][0]["log"] == "logs/spark-p0-r0.log"
+
+
+def test_a_kmeans_table_of_three_engines_wraps_no_row_at_80_columns(runs, tmp_path):
+    names = [name for name, metric in METRICS.items() if "clustering" in metric.tasks]
+    facts = {"workers": 1, "threads_per_worker": 2, "memory_bytes": 4 * 2**30}
+    seconds = {"sklearn": 0.00312, "dask": 0.998, "spark": 13.7}
+    records = []
+    for number in range(2):
+        for engine, unit in seconds.items():
+            for repeat in range(6):
+                one = runs.record(engine, round=number, repeat=repeat, facts=facts)
+                one["metrics"] = dict.fromkeys(names, 1165402.3)
+                for phase in one["phases"]:
+                    phase["wall_s"] = unit * (1 + number / 10 + repeat / 30)
+                    phase["cpu_s"] = phase["wall_s"] * 1.2345
+                    phase["peak_memory_bytes"] = 900 * 2**20
+                records.append(one)
+    pairs = {"sklearn~dask": 0.986732, "sklearn~spark": 0.986732, "dask~spark": 0.986732}
+    folder = runs.write(
+        tmp_path, records, rounds=2, warm_repeats=5, agreement={"{}": pairs}
+    )  # fmt: skip
+    report = build_report(folder)
+    lines = as_text(report, 80).splitlines()
+    for group in report.tables[0].groups:
+        for row in group.rows:
+            assert any(line.startswith(f"  {label(row)}  ") for line in lines), row.label
+
+
+def test_every_form_gives_the_answer_above_the_table(full):
+    (table,) = full.tables
+    assert table.answer
+    words = " ".join(table.answer.split()[:3])
+    assert words in as_text(full, 200)
+    for form in (as_text(full, 200), as_markdown(full), as_html(full)):
+        assert form.index(words) < form.index("Iterations")
+    assert as_data(full)["tables"][0]["answer"] == table.answer
+
+
+def test_every_form_says_how_far_the_phase_was_that_was_cut_short(runs, tmp_path):
+    failed = runs.failed("dask", "timed out", "too long")
+    failed["phases"].append(runs.phase("fit", 12.3, peak_memory_bytes=2**30, ended=False))
+    records = [*runs.complete(("sklearn",)), failed]
+    report = build_report(runs.write(tmp_path, records, engines=("sklearn", "dask")))
+    for form in (as_text(report, 200), as_markdown(report), as_html(report)):
+        assert "in phase fit after 12.3 s, peak 1.00 GiB: too long" in form
+    (problem,) = as_data(report)["tables"][0]["problems"]
+    assert problem["phase"]["wall_s"] == 12.3
+
+
+def test_every_form_says_what_each_point_of_a_sweep_was_granted(runs, tmp_path):
+    points = ({"measure.warm_repeats": 1}, {"measure.warm_repeats": 0})
+    records = [
+        *runs.complete(point=points[0]),
+        *(runs.record(name, point=points[1]) for name in ("sklearn", "dask", "spark")),
+    ]
+    report = build_report(runs.write(tmp_path, records, points=points))
+    for form in (as_text(report), as_markdown(report), as_html(report)):
+        assert form.index("cold fit and 1 warm") < form.index("cold fit and 0 warm")
+        assert form.count("2 cores and 4.00 GiB for each engine") == 2
+    again = build_report(runs.write(tmp_path / "one", runs.complete()))
+    for form in (as_text(again), as_markdown(again), as_html(again)):
+        assert form.count("2 cores and 4.00 GiB for each engine") == 1
+
+
+def test_the_memory_that_an_engine_limits_itself_to_is_explained_beside_the_grant(
+    full, runs, tmp_path
+):
+    records = runs.complete()
+    for record in records:
+        if record["engine"] == "dask":
+            record["facts"]["memory_bytes"] = 3 * 2**30
+    report = build_report(runs.write(tmp_path / "own", records))
+    for form in (as_text(report, 200), as_markdown(report), as_html(report)):
+        assert "own memory limit" in form
+        assert "Own memory limit: what an engine holds its workers or its Java heap to" in form
+    # where no engine has a limit of its own there is nothing to explain
+    assert "Own memory limit:" not in as_text(full, 200)

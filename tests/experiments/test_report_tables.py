@@ -299,15 +299,161 @@ def test_a_definition_that_cannot_be_read_costs_no_table(runs, tmp_path, definit
     assert len(build_report(folder).tables[0].heads) == 3
 
 
-def test_an_engine_with_more_or_fewer_cores_than_granted_is_told(runs, tmp_path):
+def test_a_sweep_over_the_cores_says_at_each_point_what_was_granted_there(runs, tmp_path):
+    points = ({"resources.cores": 1}, {"resources.cores": 2})
+    records = [
+        {**one, "point": point, "facts": {**one["facts"], "cores": point["resources.cores"]}}
+        for point in points
+        for one in runs.complete()
+    ]
+    folder = runs.write(tmp_path, records, points=points)
+    about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    for key, point in about["points"].items():
+        cores = json.loads(key)["resources.cores"]
+        point["resources"] = {"cores": cores, "memory_bytes": 4 * 2**30}
+    (folder / "run.json").write_text(json.dumps(about), encoding="utf-8")
+    report = build_report(folder)
+    assert [table.granted.partition(";")[0] for table in report.tables] == [
+        "1 core and 4.00 GiB for each engine",
+        "2 cores and 4.00 GiB for each engine",
+    ]
+    assert report.granted == ""
+    # each engine had what its own point granted
+    assert not any("core" in warning for warning in report.warnings)
+
+
+def test_what_is_the_same_at_every_point_is_said_once_above_all(runs, tmp_path):
+    points = ({"workload.n_clusters": 3}, {"workload.n_clusters": 10})
+    records = [record for point in points for record in runs.complete(point=point)]
+    report = build(runs, tmp_path, records, points=points)
+    assert report.granted == (
+        "2 cores and 4.00 GiB for each engine; 1 round of 1 cold fit and 1 warm"
+    )
+    # the headline names no value that only one of the points has
+    assert report.workload == "kmeans: init shared, tol 0.0001"
+
+
+def test_swept_rounds_count_at_their_own_point_also_as_a_section(runs, tmp_path):
+    points = ({"measure": {"rounds": 1, "warm_repeats": 1}}, {"measure": {"warm_repeats": 0}})
+    records = [
+        *runs.complete(point=points[0]),
+        *(runs.record(engine, point=points[1]) for engine in ("sklearn", "dask", "spark")),
+    ]
+    report = build(runs, tmp_path, records, points=points, rounds=7)
+    assert report.completed
+    assert [table.granted.partition("; ")[2] for table in report.tables] == [
+        "1 round of 1 cold fit and 1 warm",
+        "1 round of 1 cold fit and 0 warm",
+    ]
+
+
+def test_what_an_engine_had_otherwise_than_asked_is_a_footnote_of_its_column(runs, tmp_path):
     records = runs.complete()
     for record in records:
         if record["engine"] == "dask":
+            record["warnings"] = ["It had 1 cores, and 2 were asked for."]
             record["facts"]["cores"] = 1
-            record["facts"]["native_threads"] = {"worker 0": 8}
     report = build(runs, tmp_path, records)
-    assert "Dask had 1 cores, not 2." in report.warnings
-    assert any("8 threads on 2 cores" in warning for warning in report.warnings)
+    texts = [report.footnotes[mark - 1] for mark in report.tables[0].heads[1].marks]
+    assert "Dask: It had 1 cores, and 2 were asked for." in texts
+    assert not any("core" in warning for warning in report.warnings)
+
+
+def test_what_is_true_of_several_engines_is_one_footnote(runs, tmp_path):
+    task = {
+        "name": "task", "asked": "binary", "verdict": "convert", "native": "objective",
+        "value": "binary:logistic", "why": "XGBoost names tasks so.",
+    }  # fmt: skip
+    records = runs.complete()
+    for record in records:
+        record["parameters"] = [{**task, "why": "Else."} if record["engine"] == "spark" else task]
+        record["warnings"] = []
+    report = build(runs, tmp_path, records)
+    converted = "task binary is converted to objective binary:logistic."
+    assert report.footnotes == (
+        f"scikit-learn, Dask: {converted} XGBoost names tasks so.",
+        f"Spark: {converted} Else.",
+    )
+    assert [head.marks for head in report.tables[0].heads] == [(1,), (1,), (2,)]
+
+
+def cut_short(runs, engine="spark", outcome="out of memory", **other):
+    """Return the record of an engine that died 12.3 s into its first fit."""
+    one = runs.failed(engine, outcome, "over the limit", **other)
+    one["phases"].append(
+        runs.phase("fit", 12.3, cpu_s=20.0, peak_memory_bytes=int(4.1 * 2**30), ended=False)
+    )
+    return one
+
+
+def test_a_fit_that_was_cut_short_is_no_fit_time_but_counts_in_the_whole(runs, tmp_path):
+    records = [*runs.complete(("sklearn", "dask")), cut_short(runs)]
+    (table,) = build(runs, tmp_path, records).tables
+    rows = rows_of(table)
+    for key in ("fit_cold_wall_s", "fit_warm_wall_s", "fit_cpu_s", "fit_cores_used"):
+        assert rows[key].cells[2].summary is None, key
+        assert rows[key].cells[2].text == "out of memory"
+    assert rows["total_wall_s"].cells[2].summary.median == pytest.approx(3.0 + 0.5 + 12.3 + 0.05)
+    assert rows["total_cpu_s"].cells[2].summary.median == pytest.approx(3.5 * 1.5 + 20)
+    assert rows["peak_memory_bytes"].cells[2].summary.median == int(4.1 * 2**30)
+    assert all(row.cells[2].ratio is None for row in rows.values())
+
+
+def test_a_problem_says_how_far_its_phase_was_and_what_it_held(runs, tmp_path):
+    records = [*runs.complete(("sklearn", "dask")), cut_short(runs)]
+    (problem,) = build(runs, tmp_path, records).tables[0].problems
+    assert problem.when == "repeat 1, in phase fit after 12.3 s, peak 4.10 GiB"
+
+
+def test_a_phase_of_another_name_that_was_cut_short_makes_no_row(runs, tmp_path):
+    one = runs.failed("spark", "crashed", "gone")
+    one["phases"].append(runs.phase("save", 9.0, ended=False))
+    records = [*runs.complete(("sklearn", "dask")), one]
+    rows = rows_of(build(runs, tmp_path, records).tables[0])
+    assert "other_wall_s" not in rows
+    assert rows["total_wall_s"].cells[2].summary.median == pytest.approx(12.55)
+
+
+def test_a_process_that_the_end_of_the_run_cut_short_has_no_ratio_of_the_whole(runs, tmp_path):
+    records = [*runs.complete(("sklearn",)), runs.record("dask")]
+    (table,) = build(runs, tmp_path, records, engines=("sklearn", "dask")).tables
+    rows = rows_of(table)
+    assert table.heads[1].outcome == "not finished"
+    assert rows["fit_cold_wall_s"].cells[1].ratio == 4.0
+    for key in ("total_wall_s", "total_cpu_s", "peak_memory_bytes"):
+        assert rows[key].cells[1].summary is not None
+        assert rows[key].cells[1].ratio is None, key
+        assert rows[key].cells[0].ratio == 1.0, key
+
+
+def test_labels_that_were_never_compared_are_told_with_the_reason(runs, tmp_path):
+    report = build(runs, tmp_path, runs.complete(), interrupted=True)
+    (said,) = [warning for warning in report.warnings if "labels" in warning]
+    assert "were not compared" in said
+    assert "the run ended before" in said
+    assert not report.tables[0].labels_compared
+
+
+@pytest.mark.parametrize("interrupted", [True, False, None])
+def test_nothing_is_told_of_labels_where_there_is_nothing_to_compare(runs, tmp_path, interrupted):
+    everyone = {"sklearn~dask": 1.0, "sklearn~spark": 1.0, "dask~spark": 1.0}
+    compared = build(
+        runs, tmp_path / "a", runs.complete(), agreement={"{}": everyone}, interrupted=interrupted
+    )
+    alone = build(runs, tmp_path / "b", runs.complete(("sklearn",)), interrupted=interrupted)
+    classes = [{**one, "metrics": {"accuracy": 0.9}} for one in runs.complete()]
+    supervised = build(runs, tmp_path / "c", classes, interrupted=interrupted)
+    for report in (compared, alone, supervised):
+        assert report.tables[0].labels_compared
+        assert not any("labels" in warning for warning in report.warnings)
+
+
+def test_clusters_are_compared_with_an_engine_that_found_some(runs, tmp_path):
+    records = [runs.failed("sklearn", "timed out", "long"), *runs.complete(("dask", "spark"))]
+    (table,) = build(runs, tmp_path, records, agreement={"{}": {"dask~spark": 0.97}}).tables
+    row = rows_of(table)["adjusted_rand_to_baseline"]
+    assert row.label == "Adj. Rand to Dask"
+    assert [cell.summary and cell.summary.median for cell in row.cells] == [None, 1.0, 0.97]
 
 
 @pytest.mark.parametrize(

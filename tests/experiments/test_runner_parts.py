@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from engines.types import Predictions
+from experiments.definition import load_experiment
 from experiments.errors import RequestError
 from experiments.runner.environment import child_environment
-from experiments.runner.folder import make_run_folder
+from experiments.runner.folder import check_output, make_run_folder
+from experiments.runner.interrupts import uninterrupted
 from experiments.runner.plan import make_plan
 from experiments.runner.predictions import digest, read_predictions, write_predictions
 from experiments.runner.protocol import LineReader, Reporter
+from experiments.runner.run import run_experiment
 from experiments.runner.task import Task
 
 ENGINES = ["sklearn", "dask", "spark"]
@@ -180,8 +185,53 @@ def test_runs_of_one_second_get_folders_of_their_own(tmp_path, monkeypatch):
 
 def test_an_output_that_cannot_be_written_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(RequestError, match="cannot be written"):
+    with pytest.raises(RequestError, match=r"cannot be written, because .*file is a file"):
         make_run_folder("kmeans", tmp_path / "file" / "run")
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("file", "file is a file; name another"),
+        ("dangling", "dangling is no folder; name another"),
+        ("dangling/run", "dangling is no folder; name another"),
+        ("loop/run", "cannot be written: Too many levels of symbolic links"),
+        ("full", "full is not empty; name a new one"),
+        ("x" * 300, "cannot be written: File name too long"),
+        ("/proc/run", "/proc/run cannot be written: "),
+        ("~nosuchuser/run", "--output: the home folder that ~nosuchuser stands for is not known"),
+        ("run\udcff", "has a name that is not UTF-8"),
+    ],
+)
+def test_what_cannot_become_a_run_folder_is_refused_before_and_when_it_is_made(
+    tmp_path, monkeypatch, output, said
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "full" / "mine").mkdir(parents=True)
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to("loop")
+    before = sorted(tmp_path.rglob("*"))
+    for refuse in (check_output, make_run_folder):
+        with pytest.raises(RequestError) as raised:
+            refuse("kmeans", Path(output))
+        assert said in str(raised.value)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_checking_an_output_leaves_nothing_and_changes_nothing(tmp_path):
+    (tmp_path / "empty").mkdir()
+    for output in ("new", "deep/er", "empty"):
+        assert check_output("kmeans", tmp_path / output) == tmp_path / output
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
+
+
+def test_an_output_is_refused_before_the_data_is_prepared(tmp_path, monkeypatch):
+    monkeypatch.setenv("ENGINEBENCH_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "file").touch()
+    with pytest.raises(RequestError, match="is a file"):
+        run_experiment(load_experiment("kmeans-digits"), output=tmp_path / "file")
+    assert not (tmp_path / "cache").exists()
 
 
 def test_the_description_is_replaced_whole(tmp_path):
@@ -190,3 +240,26 @@ def test_the_description_is_replaced_whole(tmp_path):
         folder.write_description({"number": number})
     assert json.loads((folder.path / "run.json").read_text()) == {"number": 1}
     assert not list(folder.path.glob("*.new"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_waits_for_the_end_of_the_block_and_is_not_lost(number):
+    done = []
+    before = signal.getsignal(number)
+
+    def block():
+        with uninterrupted() as noted:
+            os.kill(os.getpid(), number)
+            assert noted == [number]  # the block may hurry
+            done.append("whole")
+
+    with pytest.raises(KeyboardInterrupt):
+        block()
+    assert done == ["whole"]
+    assert signal.getsignal(number) == before
+
+
+def test_a_block_that_nobody_interrupts_just_ends():
+    with uninterrupted() as noted:
+        pass
+    assert noted == []

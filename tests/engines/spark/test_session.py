@@ -220,6 +220,6 @@ def test_a_failed_start_leaves_nothing(
 
 def test_too_little_memory_is_told_before_anything_starts(resources: Resources) -> None:
     tight = Resources(2, 2**29, 2, 1, resources.scratch)
-    with pytest.raises(SessionError, match=r"1 GiB of memory at least; got 0\.5 GiB"):
+    with pytest.raises(SessionError, match="2 workers needs 1224 MiB of memory at least; got 512"):
         SparkEngine(tight).start()
     assert not descendants()
