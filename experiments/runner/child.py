@@ -33,7 +33,8 @@ def main() -> int:
     # The pipes are for this process alone: what it starts must not keep them open
     for descriptor in (reports, answers, lifeline):
         os.set_inheritable(descriptor, False)
-    threading.Thread(target=_die_with_the_runner, args=(lifeline,), daemon=True).start()
+    watcher = threading.Thread(target=_die_with_the_runner, args=(lifeline,), daemon=True)
+    watcher.start()
     reporter = Reporter(reports, answers)
     # What the engine prints goes to the log in the order it was printed
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
@@ -43,15 +44,21 @@ def main() -> int:
     task = Task.read(Path(sys.argv[1]))
     os.sched_setaffinity(0, task.cpus)
     try:
+        _carry_out(task, reporter)
+    except BrokenPipeError:
+        watcher.join()  # the runner is gone: the watcher cleans up, and ends this process
+    return int(reporter.failed)
+
+
+def _carry_out(task: Task, reporter: Reporter) -> None:
+    try:
         _walk(task, reporter)
     except BrokenPipeError:
-        return 1  # nobody is left to report to
+        raise
     except BaseException as exc:  # noqa: BLE001 - whatever it is, it is the outcome
         _report_failure(exc, reporter)
-        return 1
     if not reporter.failed:
         reporter.report("done")
-    return int(reporter.failed)
 
 
 def _walk(task: Task, reporter: Reporter) -> None:
@@ -102,7 +109,6 @@ def _walk(task: Task, reporter: Reporter) -> None:
             )
             del model, predictions
     except BrokenPipeError:
-        engine.stop()
         raise
     except BaseException as exc:  # noqa: BLE001 - whatever it is, it is the outcome
         # Reported first: a session that then fails to stop, or hangs, must not hide it

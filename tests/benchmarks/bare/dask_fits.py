@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 
 
 def main() -> None:
     """Fit as often as asked on a local cluster of two processes."""
     import dask
-    import dask.dataframe as dd
+    import dask.array as da
     import numpy as np
+    import pandas as pd
     from dask.distributed import Client, LocalCluster, wait
     from dask_ml.cluster import KMeans
     from xgboost.dask import DaskXGBClassifier
@@ -27,10 +29,12 @@ def main() -> None:
         ) as cluster,
         Client(cluster) as client,
     ):
-        table = dd.read_parquet(folder, filters=[("split", "==", 0)])
-        table = table.repartition(npartitions=2)
-        y = table["label"].to_dask_array(lengths=True)
-        X = table.drop(columns=["label", "row_id", "split", "fold"]).to_dask_array(lengths=True)
+        table = pd.read_parquet(sorted(Path(folder).glob("*.parquet")))
+        table = table[table["split"] == 0]
+        half = (len(table) + 1) // 2
+        y = da.from_array(table["label"].to_numpy(), chunks=half)
+        features = table.drop(columns=["label", "row_id", "split", "fold"]).to_numpy()
+        X = da.from_array(np.ascontiguousarray(features), chunks=(half, -1))
         X, y = client.persist([X, y])
         wait([X, y])
 

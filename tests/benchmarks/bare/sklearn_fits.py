@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from sklearn.cluster import KMeans
 from xgboost import XGBClassifier
 
 folder, workload, fits = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
-table = pd.read_parquet(folder)
+table = pd.read_parquet(sorted(Path(folder).glob("*.parquet")))
 table = table[table["split"] == 0]
 y = table["label"].to_numpy()
 X = np.ascontiguousarray(table.drop(columns=["label", "row_id", "split", "fold"]).to_numpy())

@@ -10,9 +10,8 @@ import sys
 import time
 
 import numpy as np
-from pyspark.ml.feature import VectorAssembler
 from pyspark.sql import SparkSession
-from pyspark.sql.functions import col
+from pyspark.sql.functions import array, col
 from xgboost.spark import SparkXGBClassifier
 
 folder, workload, fits = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
@@ -28,7 +27,6 @@ spark = (
 spark.sparkContext.setLogLevel("ERROR")
 table = spark.read.parquet(f"{folder}/*.parquet").where("split = 0")
 features = [name for name in table.columns if name not in ("label", "row_id", "split", "fold")]
-table = VectorAssembler(inputCols=features, outputCol="features").transform(table)
 table = table.repartition(2, col("row_id")).cache()
 table.write.format("noop").mode("overwrite").save()
 
@@ -36,14 +34,16 @@ seconds = []
 for _ in range(fits):
     if workload["kind"] == "kmeans":
         jvm, gateway = spark._jvm, spark.sparkContext._gateway
-        rows = jvm.org.apache.spark.ml.util.DatasetUtils.columnToOldVector(table._jdf, "features")
+        # the form of the data as in the engine: columns are cached, and one array is made of them
+        vectors = table.withColumn("features", array(*features))
+        rows = jvm.org.apache.spark.ml.util.DatasetUtils.columnToOldVector(vectors._jdf, "features")
         centers = gateway.jvm.java.util.ArrayList()
-        vectors = jvm.org.apache.spark.mllib.linalg.Vectors
+        make = jvm.org.apache.spark.mllib.linalg.Vectors
         for center in np.load(workload["centers"]):
-            array = gateway.new_array(gateway.jvm.double, len(center))
+            values = gateway.new_array(gateway.jvm.double, len(center))
             for place, value in enumerate(center):
-                array[place] = float(value)
-            centers.add(vectors.dense(array))
+                values[place] = float(value)
+            centers.add(make.dense(values))
         clustering = jvm.org.apache.spark.mllib.clustering
         k_means = clustering.KMeans().setK(workload["n_clusters"])
         k_means = k_means.setMaxIterations(workload["max_iter"]).setEpsilon(0.0)
