@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar, Generic, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, cast
 
-from engines import parameters
+from engines import in_turn, parameters
+from engines.checks import check_estimator, check_kmeans, check_trials, check_xgboost
 from engines.errors import (
     EngineError,
     EngineFailedError,
     SessionError,
     SpecError,
     UnsupportedFeatureError,
+    headline,
 )
 from engines.gaps import Feature
 from engines.types import NativeT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -26,8 +28,22 @@ if TYPE_CHECKING:
     from engines.gaps import Gap
     from engines.parameters import AppliedParameter, VerdictTable
     from engines.prepared import Prepared
-    from engines.specs import KMeansSpec, Spec, XGBoostSpec
-    from engines.types import Data, Facts, Model, Predictions, Resources, Source
+    from engines.specs import EstimatorSpec, KMeansSpec, Spec, XGBoostSpec
+    from engines.types import (
+        Data,
+        Facts,
+        Judge,
+        Model,
+        Predictions,
+        Resources,
+        Sample,
+        Score,
+        Source,
+        Trial,
+    )
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
 
 
 class Engine(ABC, Generic[NativeT]):
@@ -120,18 +136,7 @@ class Engine(ABC, Generic[NativeT]):
         Model
             With ``centers`` and ``n_iter``.
         """
-        if (spec.init == "shared") != (initial_centers is not None):
-            raise SpecError("initial_centers must be given with init: shared, and only with it.")
-        expected = (spec.n_clusters, train.n_features)
-        if initial_centers is not None and initial_centers.shape != expected:
-            raise SpecError(
-                f"initial_centers must have shape {expected}; got {initial_centers.shape}."
-            )
-        if spec.n_clusters > train.n_rows:
-            raise SpecError(
-                f"n_clusters must be at most the number of rows, {train.n_rows}; "
-                f"got {spec.n_clusters}."
-            )
+        check_kmeans(spec, train.n_rows, train.n_features, initial_centers)
         with self._step(*spec.features()):
             return self._fit_kmeans(spec, train, initial_centers)
 
@@ -150,13 +155,145 @@ class Engine(ABC, Generic[NativeT]):
         Model
             For `predict`.
         """
-        if spec.task != train.source.prepared.task:
-            raise SpecError(
-                f"The task {spec.task!r} does not fit the label, which is for "
-                f"{train.source.prepared.task!r}."
-            )
+        check_xgboost(spec, train.source.prepared)
         with self._step(*spec.features()):
             return self._fit_xgboost(spec, train)
+
+    def fit_estimator(self, spec: EstimatorSpec, train: Data[Any]) -> Model:
+        """Fit any estimator of scikit-learn, its parallel loops spread over the engine by joblib.
+
+        Parameters
+        ----------
+        spec : EstimatorSpec
+            What is asked.
+        train : Data
+            Rows to learn from, placed on the host.
+
+        Returns
+        -------
+        Model
+            For `predict`; with ``centers`` where the estimator is a clusterer that has them.
+        """
+        _require(train, "host", "fit_estimator")
+        check_estimator(spec, train.source.prepared)
+        with self._step(*spec.features()):
+            return self._fit_estimator(spec, train)
+
+    def fit_single_node(
+        self,
+        spec: Spec,
+        train: Data[Any],
+        initial_centers: NDArray[np.float64] | None = None,
+    ) -> Model:
+        """Fit one model on one worker, with the libraries that a single machine has.
+
+        It is what a search over candidates does with each of them, here with all training rows;
+        it gives the same model on every engine, up to the rounding of sums that several threads
+        share.
+
+        Parameters
+        ----------
+        spec : KMeansSpec, XGBoostSpec or EstimatorSpec
+            What is asked.
+        train : Data
+            Rows to learn from, placed everywhere.
+        initial_centers : ndarray of shape (n_clusters, n_features), dtype float64, optional
+            Starting centres, for k-means with ``init: shared`` and only for it.
+        """
+        _require(train, "everywhere", "fit_single_node")
+        with self._step(Feature.SEARCH_OVER_CANDIDATES):
+            return self._fit_single_node(spec, train, initial_centers)
+
+    def fit(
+        self,
+        spec: Spec,
+        train: Data[Any],
+        initial_centers: NDArray[np.float64] | None = None,
+    ) -> Model:
+        """Fit what a specification of any kind asks for, over all workers."""
+        match spec.kind:
+            case "kmeans":
+                return self.fit_kmeans(cast("KMeansSpec", spec), train, initial_centers)
+            case "xgboost":
+                return self.fit_xgboost(cast("XGBoostSpec", spec), train)
+            case "estimator":
+                return self.fit_estimator(cast("EstimatorSpec", spec), train)
+        raise SpecError(f"A workload of kind {spec.kind!r} is not fitted.")
+
+    def score_candidates(
+        self, trials: Sequence[Trial], train: Data[Any], judge: Judge
+    ) -> Iterator[Score]:
+        """Fit and score candidates of a search, and give each result as soon as it is there.
+
+        Where the rows are placed decides what works in parallel. Placed everywhere, each trial is
+        one single-node fit on one worker, and results come in any order. Otherwise each trial is
+        fitted over all workers, one after the other.
+
+        Parameters
+        ----------
+        trials : sequence of Trial
+            Candidates times folds.
+        train : Data
+            The training rows, with folds.
+        judge : Judge
+            Times and scores.
+
+        Yields
+        ------
+        Score
+            One a trial, also for a candidate that fails. Closing the iterator ends the search.
+
+        Raises
+        ------
+        EngineError
+            If the engine fails, as opposed to a candidate.
+        """
+        check_trials(tuple(trials), train.source.prepared)
+        if train.source.placement == "everywhere":
+            with self._step(Feature.SEARCH_OVER_CANDIDATES):
+                yield from self._score_candidates(trials, train, judge)
+        else:
+            with self._step(Feature.SEARCH_OVER_ROWS):
+                yield from in_turn.score(self, trials, train, judge)
+
+    def select(
+        self, data: Data[Any], fold: int, *, held_out: bool, sample: Sample | None = None
+    ) -> Data[Any]:
+        """Return the rows of a fold, or all others, held and spread as the rows they are from.
+
+        Parameters
+        ----------
+        data : Data
+            Rows with folds.
+        fold : int
+            Number of the fold.
+        held_out : bool
+            True for the rows of the fold, False for all others.
+        sample : Sample, optional
+            Part of them to keep.
+
+        Returns
+        -------
+        Data
+            To be released like any other.
+        """
+        with self._step(Feature.SEARCH_OVER_ROWS):
+            return self._select(data, fold, held_out=held_out, sample=sample)
+
+    def map_tasks(
+        self, function: Callable[[ItemT], ResultT], items: Sequence[ItemT]
+    ) -> list[ResultT]:
+        """Call a function with each item on the workers, and return the results in order.
+
+        Parameters
+        ----------
+        function : callable
+            Of a module, so that it pickles by its name. A call runs on one thread.
+        items : sequence
+            What it is called with, one after the other.
+        """
+        with self._step(Feature.TASKS):
+            return self._map_tasks(function, items)
 
     def predict(self, model: Model, data: Data[NativeT]) -> Predictions:
         """Predict every row once and bring the predictions to the host, sorted by row."""
@@ -235,13 +372,40 @@ class Engine(ABC, Generic[NativeT]):
     def _fit_xgboost(self, spec: XGBoostSpec, train: Data[NativeT]) -> Model: ...
 
     @abstractmethod
+    def _fit_estimator(self, spec: EstimatorSpec, train: Data[Any]) -> Model: ...
+
+    @abstractmethod
+    def _fit_single_node(
+        self,
+        spec: Spec,
+        train: Data[Any],
+        initial_centers: NDArray[np.float64] | None,
+    ) -> Model: ...
+
+    @abstractmethod
+    def _score_candidates(
+        self, trials: Sequence[Trial], train: Data[Any], judge: Judge
+    ) -> Iterator[Score]: ...
+
+    @abstractmethod
+    def _select(
+        self, data: Data[Any], fold: int, *, held_out: bool, sample: Sample | None
+    ) -> Data[Any]: ...
+
+    @abstractmethod
+    def _map_tasks(
+        self, function: Callable[[ItemT], ResultT], items: Sequence[ItemT]
+    ) -> list[ResultT]: ...
+
+    @abstractmethod
     def _predict(self, model: Model, data: Data[NativeT]) -> Predictions: ...
 
     @abstractmethod
     def _facts(self) -> Facts: ...
 
 
-def headline(exc: BaseException) -> str:
-    """Return the first line of an exception's message, with its type."""
-    first = str(exc).strip().partition("\n")[0]
-    return f"{type(exc).__name__}: {first}" if first else type(exc).__name__
+def _require(train: Data[Any], placement: str, method: str) -> None:
+    if train.source.placement != placement:
+        raise SpecError(
+            f"{method} needs rows placed {placement!r}; got {train.source.placement!r}."
+        )

@@ -53,3 +53,9 @@ class WorkerLostError(EngineFailedError):
 
 class EngineMemoryError(EngineFailedError, MemoryError):
     """The engine ran out of the memory it was given."""
+
+
+def headline(exc: BaseException) -> str:
+    """Return the first line of an exception's message, with its type."""
+    first = str(exc).strip().partition("\n")[0]
+    return f"{type(exc).__name__}: {first}" if first else type(exc).__name__

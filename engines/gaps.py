@@ -19,6 +19,10 @@ class Feature(Enum):
     KMEANS_INIT_PARALLEL = "kmeans with init: k-means||"
     KMEANS_INIT_RANDOM = "kmeans with init: random"
     XGBOOST = "xgboost"
+    ESTIMATOR = "a scikit-learn estimator"
+    TASKS = "independent tasks"
+    SEARCH_OVER_CANDIDATES = "search, parallel over candidates"
+    SEARCH_OVER_ROWS = "search, parallel over rows"
 
 
 @dataclass(frozen=True)

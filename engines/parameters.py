@@ -117,7 +117,7 @@ def apply(table: VerdictTable, spec: Spec, prepared: Prepared) -> tuple[AppliedP
     Parameters
     ----------
     table : mapping of field name to verdict
-        It covers every field of `spec`.
+        It covers every field of `spec`; what `spec` passes on beside its fields is the same.
     spec : Spec
         What is asked.
     prepared : Prepared
@@ -130,10 +130,10 @@ def apply(table: VerdictTable, spec: Spec, prepared: Prepared) -> tuple[AppliedP
         was left unset (None) is not asked for, hence not reported.
     """
     applied = []
-    for name in spec.relevant_fields():
-        asked = getattr(spec, name)
-        changed = asked != type(spec).model_fields[name].default
-        match table[name]:
+    for name, asked in spec.asked().items():
+        field = type(spec).model_fields.get(name)
+        changed = field is None or asked != field.default
+        match table[name] if field else table.get(name, Same()):
             case Same(caveat):
                 why = caveat if changed else None
                 applied.append(AppliedParameter(name, asked, "same", name, asked, why))

@@ -257,5 +257,31 @@ def read_labels(prepared: Prepared, split: Split) -> tuple[NDArray[Any], NDArray
     return y, row_id
 
 
+def read_folds(prepared: Prepared, split: Split) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
+    """Read the folds and row numbers of one split, without the features.
+
+    Returns
+    -------
+    fold : ndarray of shape (n_rows,), dtype int8
+        -1 for rows in no fold.
+    row_id : ndarray of shape (n_rows,), dtype int64
+        Increasing.
+    """
+    import pyarrow.parquet as pq
+
+    folds, numbers = [], []
+    for name, groups in groupby(prepared.row_groups, key=lambda group: group.file):
+        with pq.ParquetFile(prepared.path / name) as file:
+            table = file.read_row_groups(
+                [group.index for group in groups],
+                columns=["split", "fold", "row_id"],
+                use_threads=False,
+            )
+        kept = table["split"].to_numpy() == SPLIT_CODES[split]
+        folds.append(table["fold"].to_numpy()[kept])
+        numbers.append(table["row_id"].to_numpy()[kept])
+    return np.concatenate(folds), np.concatenate(numbers)
+
+
 def _incomplete(path: Path, what: str) -> str:
     return f"The dataset folder {path} is incomplete: {what}; delete the folder and run again."

@@ -6,11 +6,30 @@ is described here once, for engines, for error messages and for the JSON Schema.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from engines.errors import SpecError
+from engines.estimators import (
+    EstimatorKind,
+    find_estimator,
+    kind_of,
+    parameter_names,
+    parameter_near,
+)
 from engines.gaps import Feature
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _INIT_FEATURES = {
     "shared": Feature.KMEANS_INIT_SHARED,
@@ -26,10 +45,19 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
+def _refusal(path: tuple[str, ...], message: str) -> ValidationError:
+    """Return the error of a validator that knows which key inside its value is wrong."""
+    error = PydanticCustomError("value_error", "{error}", {"error": message})
+    detail = InitErrorDetails(type=error, loc=path, input=None)
+    return ValidationError.from_exception_data("Spec", [detail])
+
+
 class Spec(BaseModel):
     """Base of every specification: frozen, and closed to unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, serialize_by_alias=True
+    )
 
     kind: str
 
@@ -43,6 +71,24 @@ class Spec(BaseModel):
         ``kind`` only chooses the specification and is never among them.
         """
         return tuple(name for name in type(self).model_fields if name != "kind")
+
+    def asked(self) -> dict[str, Any]:
+        """Return the values that an engine is given or refuses, by name."""
+        return {name: getattr(self, name) for name in self.relevant_fields()}
+
+    def searchable(self) -> tuple[str, ...]:
+        """Return the names of the parameters that a search may vary."""
+        return tuple(name for name in self.relevant_fields() if name != "seed")
+
+    def with_values(self, values: Mapping[str, Any]) -> Self:
+        """Return the specification with some parameters replaced.
+
+        Raises
+        ------
+        pydantic.ValidationError
+            If the values are none that it may have.
+        """
+        return type(self).model_validate({**self.model_dump(), **values})
 
 
 class KMeansSpec(Spec):
@@ -161,3 +207,139 @@ class XGBoostSpec(Spec):
     def features(self) -> tuple[Feature, ...]:
         """Return XGBoost."""
         return (Feature.XGBOOST,)
+
+    def searchable(self) -> tuple[str, ...]:
+        """Leave out the task, which the label decides."""
+        return tuple(name for name in super().searchable() if name != "task")
+
+
+class EstimatorSpec(Spec):
+    """Any classifier, regressor or clusterer of scikit-learn."""
+
+    kind: Literal["estimator"] = "estimator"
+    class_: str = Field(
+        alias="class",
+        description="Public path of a classifier, regressor or clusterer of scikit-learn, such as "
+        "sklearn.svm.SVC.",
+    )
+    parameters: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Its parameters by name; those left out have its own defaults. n_jobs is set "
+        "by the engine.",
+    )
+    response: Literal["auto", "classes", "ranking", "probabilities"] = Field(
+        "auto",
+        description="What a classifier predicts; 'ranking' is classes with the decision function "
+        "of two classes, or else with probabilities. 'auto' asks for what the metrics need, and "
+        "for no more.",
+    )
+    seed: Seed = Field(
+        0, description="Its random_state, unless the parameters set one or it has none."
+    )
+
+    @field_validator("class_")
+    @classmethod
+    def _class_is_scikit_learns(cls, path: str) -> str:
+        try:
+            find_estimator(path)
+        except SpecError as exc:
+            raise ValueError(str(exc)) from exc
+        return path
+
+    @model_validator(mode="after")
+    def _parameters_are_the_estimators(self) -> Self:
+        estimator = find_estimator(self.class_)
+        known = parameter_names(estimator)
+        for name in self.parameters:
+            if name == "n_jobs":
+                raise _refusal(
+                    ("parameters", name),
+                    "is set by each engine from resources.cores; leave it out",
+                )
+            if name not in known:
+                near = parameter_near(estimator, name)
+                raise _refusal(
+                    ("parameters", name), f"{self.class_} has no parameter {name!r}{near}"
+                )
+        return self
+
+    @property
+    def estimator_kind(self) -> EstimatorKind:
+        """What the estimator is for."""
+        return kind_of(find_estimator(self.class_))
+
+    @property
+    def can_predict(self) -> bool:
+        """Whether it can predict rows that it was not fitted to."""
+        return hasattr(find_estimator(self.class_), "predict")
+
+    def features(self) -> tuple[Feature, ...]:
+        """Return estimators."""
+        return (Feature.ESTIMATOR,)
+
+    def relevant_fields(self) -> tuple[str, ...]:
+        """Leave out what only chooses, and a seed or a response that the estimator has no use for.
+
+        The estimator's own parameters are no fields: see `asked`.
+        """
+        found = find_estimator(self.class_)
+        seeded = "random_state" in parameter_names(found) and "random_state" not in self.parameters
+        classifies = kind_of(found) == "classifier"
+        return (*(("response",) if classifies else ()), *(("seed",) if seeded else ()))
+
+    def asked(self) -> dict[str, Any]:
+        """Return the estimator's own parameters, then the fields that matter."""
+        return {**self.parameters, **super().asked()}
+
+    def searchable(self) -> tuple[str, ...]:
+        """Return the parameters of the estimator."""
+        known = parameter_names(find_estimator(self.class_))
+        return tuple(name for name in known if name != "n_jobs")
+
+    def with_values(self, values: Mapping[str, Any]) -> Self:
+        """Return the specification with some of the estimator's parameters replaced."""
+        parameters = {**self.parameters, **values}
+        return type(self).model_validate({**self.model_dump(), "parameters": parameters})
+
+
+class TasksSpec(Spec):
+    """Independent tasks: the price of an Asian option by simulation.
+
+    The option pays the excess of the arithmetic mean of the daily prices over the strike, if any.
+    Prices follow a geometric Brownian motion, stepped daily; see `engines.monte_carlo`.
+    """
+
+    kind: Literal["tasks"] = "tasks"
+    function: Literal["asian_option"] = Field(
+        "asian_option", description="What each task does: simulate a block of paths."
+    )
+    s0: Annotated[float, Field(gt=0)] = Field(100.0, description="Price today.")
+    strike: Annotated[float, Field(ge=0)] = Field(100.0, description="Strike price.")
+    drift: float = Field(
+        0.05, description="Yearly drift of the price, and the rate it is discounted at."
+    )
+    volatility: Annotated[float, Field(gt=0)] = Field(
+        0.2, description="Yearly standard deviation of the logarithm of the price."
+    )
+    days: Count = Field(252, description="Trading days until the option ends.")
+    days_per_year: Count = Field(252, description="Trading days in a year.")
+    paths: Annotated[int, Field(ge=2, le=10**12)] = Field(10_000, description="Paths to simulate.")
+    block_paths: Count = Field(
+        500,
+        description="Paths of a task. Each block has a random stream of its own, so that the "
+        "estimate depends on this number but not on the workers.",
+    )
+    reference_paths: Annotated[int, Field(ge=2, le=10**12)] = Field(
+        100_000,
+        description="Paths of the reference that the estimate is compared with. It is computed "
+        "before any engine starts, from another stream, with the geometric mean as its control.",
+    )
+    seed: Seed = Field(0, description="Seed of everything that is drawn.")
+
+    def features(self) -> tuple[Feature, ...]:
+        """Return independent tasks."""
+        return (Feature.TASKS,)
+
+    def searchable(self) -> tuple[str, ...]:
+        """Return nothing: there is nothing to learn, hence nothing to search."""
+        return ()

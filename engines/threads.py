@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
 
 def largest_pool() -> int:
     """Return the greatest number of threads that any native pool in this process may run.
@@ -13,3 +19,19 @@ def largest_pool() -> int:
     import xgboost  # noqa: F401
 
     return max((pool["num_threads"] for pool in threadpoolctl.threadpool_info()), default=1)
+
+
+def limited(threads: int) -> AbstractContextManager[Any]:
+    """Let every native pool of this process run so many threads, inside a ``with``."""
+    limiter: AbstractContextManager[Any] = _pools().limit(limits=threads)
+    return limiter
+
+
+@functools.cache
+def _pools() -> Any:
+    """Find the pools once: to look for them takes milliseconds, which a small fit would notice."""
+    import sklearn.cluster  # noqa: F401 - its pools must exist to be found
+    import threadpoolctl
+    import xgboost  # noqa: F401
+
+    return threadpoolctl.ThreadpoolController()

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
     from engines.parameters import AppliedParameter
-    from engines.prepared import Prepared
+    from engines.prepared import Prepared, Rows
+    from engines.specs import Spec
 
 NativeT = TypeVar("NativeT")
 
 Split = Literal["train", "test"]
+
+# "spread": each worker holds its share; "host": the process that drives the engine holds all rows;
+# "everywhere": every worker holds all rows, so that each can fit a candidate by itself
+Placement = Literal["spread", "host", "everywhere"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,9 @@ class Resources:
         Native threads each worker may run.
     scratch : pathlib.Path
         An existing folder for temporary files; whoever made it removes it.
+    independent : bool
+        Whether what follows is independent work for one core each: candidates of a search, or
+        tasks. An engine that has no workers otherwise then starts them with its session.
     """
 
     cores: int
@@ -42,6 +51,7 @@ class Resources:
     workers: int
     threads_per_worker: int
     scratch: Path
+    independent: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,10 +64,14 @@ class Source:
         The dataset at rest.
     split : {"train", "test"}
         Which of its rows.
+    placement : {"spread", "host", "everywhere"}
+        Where they are held: a share on each worker, all in the process that drives the engine, or
+        all on every worker, shipped there once.
     """
 
     prepared: Prepared
     split: Split
+    placement: Placement = "spread"
 
     @property
     def n_rows(self) -> int:
@@ -119,12 +133,21 @@ class Predictions:
     row_id : ndarray of shape (n_rows,), dtype int64
         Strictly increasing.
     value : ndarray of shape (n_rows,) or (n_rows, n_classes)
-        int32 cluster numbers for k-means, float64 values for regression, float64 probabilities
-        of the second class for two classes, and of every class for more.
+        int32 cluster numbers for clustering, float64 values for regression, float64 probabilities
+        of the second class for two classes, and of every class for more; or, from a classifier
+        that was asked for classes alone, int32 class numbers.
+    label : ndarray of shape (n_rows,), dtype int32, optional
+        Class numbers beside probabilities, from a classifier whose own choice of class need not be
+        the most probable one.
+    decision : ndarray of shape (n_rows,), dtype float64, optional
+        What a classifier of two classes ranks rows by, where that is not the probability: the
+        greater, the more it is for the second class.
     """
 
     row_id: NDArray[np.int64]
     value: NDArray[np.int32] | NDArray[np.float64]
+    label: NDArray[np.int32] | None = None
+    decision: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -153,3 +176,120 @@ class Facts:
     native_threads: dict[str, int]
     versions: dict[str, str]
     details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Part of the rows of a fold, as ``HalvingGridSearchCV`` draws it.
+
+    Parameters
+    ----------
+    fraction : float
+        Share of the rows, in (0, 1]; as many are kept as its product with their number, rounded
+        down.
+    seed : int
+        Seed of the draw.
+    """
+
+    fraction: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One candidate to be fitted without one fold, and scored on it.
+
+    Parameters
+    ----------
+    candidate : int
+        Number of the candidate, in the order drawn.
+    fold : int
+        Number of the fold that is held out.
+    spec : Spec
+        The workload with the candidate's parameters in place.
+    sample : Sample or None
+        Part of the rows to use, of those fitted and of those held out; None for all.
+    initial_centers : ndarray of shape (n_clusters, n_features), dtype float64, or None
+        Shared starting centres of k-means.
+    """
+
+    candidate: int
+    fold: int
+    spec: Spec
+    sample: Sample | None = None
+    initial_centers: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a judge found of one fitted candidate.
+
+    Parameters
+    ----------
+    scores : dict
+        Metric to value on the held-out rows; None where a metric is undefined.
+    fit_s, score_s : float or None
+        Seconds of the fit, and of predicting and scoring; None where there was no time left and
+        nothing was fitted.
+    undefined : dict
+        Why, for each metric that is None.
+    """
+
+    scores: dict[str, float | None]
+    fit_s: float | None
+    score_s: float | None
+    undefined: dict[str, str] = field(default_factory=dict)
+
+
+class Judge(Protocol):
+    """Times and scores one candidate.
+
+    Engines neither read a clock nor compute a score: whoever starts a search hands them a judge,
+    which pickles to their workers.
+    """
+
+    def __call__(
+        self,
+        fit: Callable[[], Model],
+        predict: Callable[[Model], Predictions],
+        rows: Rows | None,
+    ) -> Judgement:
+        """Fit, predict the held-out rows and score the predictions.
+
+        Parameters
+        ----------
+        fit : callable
+            Fits the candidate; returns when the work is done.
+        predict : callable
+            Predicts the held-out rows.
+        rows : Rows or None
+            The held-out rows, in the order of the predictions; None where no single process has
+            them, and the judge is to read them from the prepared dataset.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Score:
+    """How one trial ended.
+
+    Parameters
+    ----------
+    candidate, fold : int
+        Of the trial.
+    judgement : Judgement or None
+        Scores and seconds; None if the candidate could not be fitted or scored.
+    worker : str
+        The process that did it.
+    error : str or None
+        Why there is no judgement, with the type of the exception.
+    unsupported : bool
+        Whether the engine declares a gap for the candidate, which is why it failed.
+    """
+
+    candidate: int
+    fold: int
+    judgement: Judgement | None
+    worker: str
+    error: str | None = None
+    unsupported: bool = False

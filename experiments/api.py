@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.errors import RequestError
 from experiments.records import point_key
 from experiments.report.build import build_report
+from experiments.report.candidates import open_candidates
 from experiments.report.text import definition_value
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def load(
     *,
     overrides: Sequence[str] = (),
     engines: Sequence[str] | None = None,
+    variant: str | None = None,
 ) -> Experiment:
     """Read and validate the definition of an experiment.
 
@@ -39,6 +41,8 @@ def load(
         Each ``dotted.key=value``, put in place before anything is validated.
     engines : sequence of str, optional
         The engines to run, in this order, instead of those of the definition.
+    variant : str, optional
+        The variant of the definition to take, put in place before the overrides.
 
     Returns
     -------
@@ -52,7 +56,7 @@ def load(
     """
     from experiments.definition import load_experiment
 
-    return load_experiment(path_or_name, overrides, engines)
+    return load_experiment(path_or_name, overrides, engines, variant)
 
 
 def run(
@@ -159,13 +163,42 @@ class Run:
 
         The columns are what identifies the record, ``outcome`` and ``error``; a column for each
         swept key; ``<phase>_<measure>`` such as ``fit_wall_s``; ``unaccounted_s``; a column for
-        each metric and for what the model says of itself; and ``granted_*``. A phase that was cut
+        each metric and for what the model says of itself, a search as ``search_*``; and
+        ``granted_*``. A phase that was cut
         short is no measurement of it: its name is in ``cut_short`` and what it used until then in
         ``cut_short_<measure>``.
         """
         import pandas as pd
 
         return pd.DataFrame([_flat(record) for record in self.report.records])
+
+    @cached_property
+    def candidates(self) -> pd.DataFrame:
+        """One row a candidate of every search, numbers in full: ``candidates.parquet``.
+
+        The columns are what identifies the search (``engine``, ``implementation``, ``point`` as
+        JSON, ``round``, ``repeat``); ``candidate``, its ``params`` as JSON and each of them as
+        ``param_<name>``; scikit-learn's ``split<k>_test_<metric>``, ``mean_test_<metric>``,
+        ``std_test_<metric>``, ``rank_test_<metric>``, ``mean_fit_time`` and the like in seconds,
+        and with halving ``iter`` and ``n_resources``; ``worker``, ``outcome`` and ``error``.
+
+        Raises
+        ------
+        RequestError
+            If the run had no search, or the file cannot be read.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = open_candidates(self.folder)
+        try:
+            # pandas.read_parquet would take the folder's name for a partition
+            with pq.ParquetFile(path) as file:
+                frame: pd.DataFrame = file.read().to_pandas()
+        except (OSError, ValueError, pa.ArrowException) as exc:
+            reason = str(exc).partition("\n")[0].rstrip(".")
+            raise RequestError(f"{path} cannot be read: {reason}.") from exc
+        return frame
 
     def table(self, point: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Return the comparison, with the engines as columns.
@@ -237,9 +270,30 @@ def _flat(record: Record) -> dict[str, Any]:
         for measure in ("wall_s", "cpu_s", "peak_memory_bytes", "read_bytes", "write_bytes"):
             row[f"{prefix}_{measure}"] = getattr(phase, measure)
     row["unaccounted_s"] = record.unaccounted_s
-    row |= {**record.metrics, **record.model}
+    row |= {**record.metrics, **_flat_model(record.model)}
     granted = ("cores", "workers", "threads_per_worker", "memory_bytes")
     return row | {f"granted_{name}": record.facts.get(name) for name in granted}
+
+
+def _flat_model(model: dict[str, Any]) -> dict[str, Any]:
+    """Return what a model says of itself, with a column for each part of a search."""
+    search = model.get("search")
+    if not isinstance(search, dict):
+        return model
+    flat = {name: value for name, value in model.items() if name != "search"}
+    best = search.get("best")
+    parts = {name: value for name, value in search.items() if name != "best"}
+    if isinstance(best, dict):
+        parts |= {"best_candidate": best.get("candidate"), "best_params": best.get("params")}
+        for name, kind in (("scores", "mean"), ("std", "std")):
+            values = best.get(name)
+            if isinstance(values, dict):
+                parts |= {f"best_{kind}_{metric}": value for metric, value in values.items()}
+    # a column that groups and compares: lists and parameters are their JSON
+    return flat | {
+        f"search_{name}": definition_value(value) if isinstance(value, dict | list) else value
+        for name, value in parts.items()
+    }
 
 
 def _frame(table: Table) -> pd.DataFrame:

@@ -57,6 +57,10 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Replace a value, such as measure.rounds=3."),
 ]
+Variant = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The variant of the definition to take, such as full."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
@@ -136,6 +140,7 @@ def _run(
     ],
     *,
     engines: Engines = None,
+    variant: Variant = None,
     overrides: Overrides = None,
     output: Annotated[
         Path | None,
@@ -149,7 +154,7 @@ def _run(
     debug: Debug = False,
 ) -> int:
     del debug
-    loaded = [_load(name, overrides, engines) for name in experiment]
+    loaded = [_load(name, overrides, engines, variant) for name in experiment]
     outputs = _outputs(loaded, output)
     _check(loaded)
 
@@ -165,7 +170,7 @@ def _run(
             result = run_experiment(one, output=folder, on_event=on_event)
         interrupted = result.interrupted
         if interrupted and not (result.folder / "records.jsonl").exists():
-            _say(f"nothing was measured before the run was stopped; its folder is {result.folder}")
+            _say(_stopped_early(result.folder))
             break
         report = build_report(result.folder)
         write_markdown(report)
@@ -211,8 +216,11 @@ def _list(debug: Debug = False) -> int:
     from experiments.definition import catalogue_names
 
     ready = catalogue_names()
-    width = max((len(name) for name, _ in ready), default=0)
-    _out("".join(f"{name.ljust(width)}  {question}\n" for name, question in ready))
+    width = max((len(one.name) for one in ready), default=0)
+    for one in ready:
+        _out(f"{one.name.ljust(width)}  {one.question}\n")
+        if one.variants:
+            _out(f"{' ' * width}  variants: {', '.join(one.variants)}\n")
     return COMPLETED
 
 
@@ -232,11 +240,12 @@ def _doctor(as_json: AsJson = False, debug: Debug = False) -> int:
 @app.command("prepare", help="Prepare the data of an experiment, and run nothing.")
 def _prepare(
     experiment: ExperimentName,
+    variant: Variant = None,
     overrides: Overrides = None,
     debug: Debug = False,
 ) -> int:
     del debug
-    for line in _prepare_points(_load(experiment, overrides, None)):
+    for line in _prepare_points(_load(experiment, overrides, None, variant)):
         _out(f"{line}\n")
     return COMPLETED
 
@@ -250,11 +259,13 @@ def _schema(debug: Debug = False) -> int:
     return COMPLETED
 
 
-def _load(name: str, overrides: list[str] | None, engines: str | None) -> Experiment:
+def _load(
+    name: str, overrides: list[str] | None, engines: str | None, variant: str | None
+) -> Experiment:
     from experiments.definition import load_experiment
 
     names = None if engines is None else [one.strip() for one in engines.split(",") if one.strip()]
-    return load_experiment(name, overrides or (), names)
+    return load_experiment(name, overrides or (), names, variant)
 
 
 def _outputs(loaded: list[Experiment], output: Path | None) -> list[Path | None]:
@@ -287,6 +298,21 @@ def _check(loaded: list[Experiment]) -> None:
             _prepare_points(one)
 
 
+def _stopped_early(folder: Path) -> str:
+    """Say what a run left that was stopped before its first record."""
+    from experiments.report.candidates import count_tried
+    from experiments.search.log import TABLE_FILE
+
+    tried, known = count_tried(folder)
+    if not tried:
+        return f"nothing was measured before the run was stopped; its folder is {folder}"
+    return (
+        f"the run was stopped in its first search: {tried:,} of {known:,} candidates had been "
+        f"tried, and their scores are in {folder / TABLE_FILE}; 'enginebench report {folder}' "
+        f"shows the best"
+    )
+
+
 def _prepare_points(experiment: Experiment) -> list[str]:
     from experiments.progress import watch
     from experiments.runner.events import Preparing
@@ -298,11 +324,14 @@ def _prepare_points(experiment: Experiment) -> list[str]:
             ready = make_ready(
                 point, at_point, lambda done, total: on_event(Preparing(done, total))
             )
-            counts = ready.prepared.counts
             at = "".join(f"{key} = {value}: " for key, value in point.items())
+            prepared = ready.prepared
+            if prepared is None:
+                lines.append(f"{at}a workload of tasks has no data to prepare")
+                continue
             lines.append(
-                f"{at}{ready.prepared.path}  {counts['train']:,} rows to train on, "
-                f"{counts['test']:,} held out, {ready.prepared.n_features} features"
+                f"{at}{prepared.path}  {prepared.counts['train']:,} rows to train on, "
+                f"{prepared.counts['test']:,} held out, {prepared.n_features} features"
             )
     return lines
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from experiments.report.columns import title
-from experiments.report.numbers import seconds
+from experiments.report.numbers import rough_duration, score, seconds
+from experiments.report.searches import read_search
 from experiments.report.text import clean
+from experiments.report.wording import metric_title
 from experiments.runner.events import (
+    CandidateScored,
     ChildEnded,
     ChildStarted,
     PhaseStarted,
@@ -24,10 +28,15 @@ from experiments.runner.events import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rich.progress import TaskID
+
+    from experiments.records import Record
     from experiments.runner.events import Event
 
 # Drawing takes time of a core that engines compute on
 _DRAWINGS_A_SECOND = 2
+# Lines stay: one for each of many candidates would bury all others
+_SECONDS_BETWEEN_LINES = 5.0
 
 
 @contextmanager
@@ -55,12 +64,18 @@ class Lines:
     ----------
     write : callable of str
         Takes a line without its end.
+    clock : callable
+        Returns seconds, of which only differences matter.
     """
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    def __init__(
+        self, write: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._write = write
+        self._clock = clock
         self._preparing = False
         self._child = ""
+        self._next_standing = 0.0
 
     def __call__(self, event: Event) -> None:
         """Write what an event is worth."""
@@ -74,13 +89,17 @@ class Lines:
             case ChildStarted():
                 self._child = describe(event)
                 self._write(self._child)
+            case PhaseStarted("search"):
+                # a search shorter than this is told of once, by its record
+                self._next_standing = self._clock() + _SECONDS_BETWEEN_LINES
+            case CandidateScored() if self._clock() >= self._next_standing:
+                self._write(f"{self._child}: {describe_standing(event)}")
+                self._next_standing = self._clock() + _SECONDS_BETWEEN_LINES
             case RecordWritten(record):
-                fit = [phase.wall_s for phase in record.phases if phase.name == "fit"]
-                took = f", fit {seconds(fit[0])}" if fit else ""
                 temperature = "warm" if record.warm else "cold"
                 self._write(
                     f"{self._child}: repeat {record.repeat + 1} ({temperature}) "
-                    f"{record.outcome}{took}"
+                    f"{record.outcome}{_took(record)}"
                 )
             case ChildEnded(_, outcome) if outcome != "completed":
                 self._write(f"{self._child}: {outcome}")
@@ -88,6 +107,8 @@ class Lines:
 
 class Live:
     """Move a bar over all processes, and say what the present one does.
+
+    While it searches, a second bar moves over its candidates.
 
     Parameters
     ----------
@@ -98,6 +119,7 @@ class Live:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._task = progress.add_task("starting", total=None)
+        self._candidates: TaskID | None = None
         self._child = ""
         self._done = 0
 
@@ -112,14 +134,30 @@ class Live:
             case ChildStarted():
                 self._child = describe(event)
                 self._show(self._child)
+            case CandidateScored(_, done, total):
+                if self._candidates is None:
+                    self._candidates = self._progress.add_task("", total=total)
+                self._progress.update(
+                    self._candidates,
+                    description=f"  {describe_standing(event)}",
+                    completed=done,
+                    total=total,
+                )
             case PhaseStarted(name, repeat):
+                self._end_search()
                 which = f" (repeat {repeat + 1})" if repeat is not None else ""
                 self._show(f"{self._child}: {clean(name)}{which}")
             case ChildEnded(_, outcome):
+                self._end_search()
                 self._done += 1
                 self._show(f"{self._child}: {outcome}", completed=self._done)
                 if outcome != "completed":
                     self._progress.console.print(f"{self._child}: {outcome}", markup=False)
+
+    def _end_search(self) -> None:
+        if self._candidates is not None:
+            self._progress.remove_task(self._candidates)
+            self._candidates = None
 
     def _show(self, text: str, **state: Any) -> None:
         self._progress.update(self._task, description=text, **state)
@@ -131,3 +169,24 @@ def describe(event: ChildStarted) -> str:
     return (
         f"[{event.position}/{event.children}] {title(event.engine)}, round {event.round + 1}{point}"
     )
+
+
+def describe_standing(event: CandidateScored) -> str:
+    """Return how far a search is; what matters most comes first, as a narrow terminal cuts it."""
+    left = event.seconds_left
+    time_left = f", about {rough_duration(left)} left" if left and event.done < event.total else ""
+    best = "" if event.best is None else f", best {metric_title(event.metric)} {score(event.best)}"
+    return f"{event.done:,} of {event.total:,} candidates{time_left}{best}"
+
+
+def _took(record: Record) -> str:
+    """Return how long what was asked took, and what a search found."""
+    found = ""
+    search = read_search(record.model)
+    if search is not None and search.best is not None:
+        best = search.best.scores.get(search.refit)
+        found = "" if best is None else f", best {metric_title(search.refit)} {score(best)}"
+    for phase in record.phases:
+        if phase.name in {"fit", "search", "tasks"}:
+            return f", {phase.name} {seconds(phase.wall_s)}{found}"
+    return ""

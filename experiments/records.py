@@ -36,7 +36,8 @@ class Phase:
     Parameters
     ----------
     name : str
-        ``start``, ``load``, ``fit``, ``predict``, ``save``, ``inspect`` or ``stop``.
+        ``start``, ``load``, ``search``, ``refit``, ``tasks``, ``fit``, ``predict``, ``save``,
+        ``inspect`` or ``stop``.
     wall_s : float
         Seconds that passed.
     cpu_s : float
@@ -107,7 +108,8 @@ class Record:
     metrics : dict
         Name to score; None where a score does not exist.
     model : dict
-        What was learned, such as ``n_iter``.
+        What was learned, such as ``n_iter``; what a search found (``search``: the best candidate,
+        how many candidates ended how, and what they cost); the estimate of a simulation.
     parameters : tuple of dict
         What became of each parameter: `engines.parameters.AppliedParameter` as a dict.
     facts : dict

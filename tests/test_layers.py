@@ -24,8 +24,10 @@ HOME = {
 }
 MODULES = sorted([*ROOT.glob("engines/**/*.py"), *ROOT.glob("experiments/**/*.py")])
 # rooms of an engine, from those that all may use to those that none may
-FLOORS = (("session",), ("data",), ("kmeans", "boosting"))
+FLOORS = (("session",), ("data",), ("kmeans", "boosting", "estimator", "tasks"), ("search",))
 ROOMS = tuple(room for floor in FLOORS for room in floor)
+# what one engine alone has, for its session to use
+BESIDE = {"sklearn": ("pool",), "spark": ("jvm", "daemon")}
 
 
 def imported(module: Path) -> set[str]:
@@ -80,6 +82,15 @@ def test_rooms_import_only_rooms_below_them(engine):
             for name in imported(module):
                 for other in set(ROOMS) - below:
                     assert not within(name, f"engines.{engine}.{other}"), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("engine", BESIDE)
+def test_what_one_engine_alone_has_imports_no_room(engine):
+    for extra in BESIDE[engine]:
+        module = ROOT / "engines" / engine / f"{extra}.py"
+        for name in imported(module):
+            for room in ROOMS:
+                assert not within(name, f"engines.{engine}.{room}"), f"{module} imports {name}"
 
 
 @pytest.mark.parametrize("engine", ENGINES)

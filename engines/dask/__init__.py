@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from engines import single_node
 from engines.base import Engine
-from engines.dask import boosting, kmeans, session
+from engines.dask import boosting, estimator, kmeans, search, session, tasks
 from engines.dask.data import load, release
 from engines.errors import SessionError
 from engines.gaps import Feature, Gap
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from engines.base import ItemT, ResultT
     from engines.dask.data import Arrays
     from engines.errors import EngineError
     from engines.parameters import VerdictTable
-    from engines.specs import KMeansSpec, XGBoostSpec
-    from engines.types import Data, Facts, Model, Predictions, Source
+    from engines.specs import EstimatorSpec, KMeansSpec, Spec, XGBoostSpec
+    from engines.types import (
+        Data,
+        Facts,
+        Judge,
+        Model,
+        Predictions,
+        Sample,
+        Score,
+        Source,
+        Trial,
+    )
 
 
 class DaskEngine(Engine["Arrays"]):
@@ -39,6 +51,7 @@ class DaskEngine(Engine["Arrays"]):
     verdicts: ClassVar[Mapping[str, VerdictTable]] = {
         "kmeans": kmeans.VERDICTS,
         "xgboost": boosting.VERDICTS,
+        "estimator": single_node.ESTIMATOR_VERDICTS,
     }
 
     _opened: session.Session | None = None
@@ -51,10 +64,10 @@ class DaskEngine(Engine["Arrays"]):
             opened, self._opened = self._opened, None
             session.stop(opened)
 
-    def _load(self, source: Source) -> Data[Arrays]:
+    def _load(self, source: Source) -> Data[Any]:
         return load(self._session, source)
 
-    def _release(self, data: Data[Arrays]) -> None:
+    def _release(self, data: Data[Any]) -> None:
         release(data)
 
     def _fit_kmeans(
@@ -68,7 +81,32 @@ class DaskEngine(Engine["Arrays"]):
     def _fit_xgboost(self, spec: XGBoostSpec, train: Data[Arrays]) -> Model:
         return boosting.fit(self._session, spec, train)
 
-    def _predict(self, model: Model, data: Data[Arrays]) -> Predictions:
+    def _fit_estimator(self, spec: EstimatorSpec, train: Data[Any]) -> Model:
+        return estimator.fit(self._session, spec, train)
+
+    def _fit_single_node(
+        self, spec: Spec, train: Data[Any], initial_centers: NDArray[np.float64] | None
+    ) -> Model:
+        return search.fit(self._session, spec, train, initial_centers)
+
+    def _score_candidates(
+        self, trials: Sequence[Trial], train: Data[Any], judge: Judge
+    ) -> Iterator[Score]:
+        return search.score(self._session, trials, train, judge)
+
+    def _select(
+        self, data: Data[Any], fold: int, *, held_out: bool, sample: Sample | None
+    ) -> Data[Any]:
+        return search.select(self._session, data, fold, held_out=held_out, sample=sample)
+
+    def _map_tasks(
+        self, function: Callable[[ItemT], ResultT], items: Sequence[ItemT]
+    ) -> list[ResultT]:
+        return tasks.run(self._session, function, items)
+
+    def _predict(self, model: Model, data: Data[Any]) -> Predictions:
+        if isinstance(model.native, single_node.Fitted):
+            return estimator.predict(self._session, model, data)
         if model.centers is not None:
             return kmeans.predict(self._session, model, data)
         return boosting.predict(self._session, model, data)

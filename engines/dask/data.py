@@ -1,4 +1,4 @@
-"""Parquet to Dask arrays, held by the workers."""
+"""Parquet to the workers: a share to each, or all rows to every one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engines.prepared import Rows, read_rows
 from engines.types import Data
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from engines.dask.session import Session
     from engines.prepared import Prepared, RowGroup
@@ -70,20 +70,87 @@ class Share:
     stop: int
 
 
-def load(session: Session, source: Source) -> Data[Arrays]:
-    """Let each worker read its share of one split, and wait until all of it is in memory."""
-    arrays = watched(session, lambda: _load(session, source), recovers=True)
-    n_rows, n_features = arrays.X.shape
-    return Data(arrays, n_rows=n_rows, n_features=n_features, source=source)
+class Everywhere:
+    """One value that every worker holds whole, sent to each of them once.
+
+    A worker that takes the place of a dead one fetches it from another worker. If all that held it
+    died, it is made and sent again.
+
+    Parameters
+    ----------
+    session : Session
+        Whose workers.
+    make : callable
+        Makes the value, in this process, which does not keep it.
+    """
+
+    def __init__(self, session: Session, make: Callable[[], Any]) -> None:
+        self._session = session
+        self._make = make
+        self._future = self._send()
+
+    @property
+    def whole(self) -> bool:
+        """Whether a worker still holds it."""
+        return bool(self._future.status == "finished")
+
+    def future(self) -> Any:
+        """Return what stands for the value among the arguments of a task."""
+        if not self.whole:
+            self._future = self._send()
+        return self._future
+
+    def release(self) -> None:
+        """Let the workers forget it."""
+        self._future.release()
+
+    def _send(self) -> Any:
+        # In a list, for the items of a tuple would be sent one by one. Straight to one worker,
+        # which hands it on: the scheduler would have to hold it meanwhile.
+        value = [self._make()]
+        (future,) = watched(
+            self._session,
+            lambda: self._session.client.scatter(value, broadcast=True, direct=True, hash=False),
+            recovers=False,
+        )
+        return future
 
 
-def release(data: Data[Arrays]) -> None:
+def load(session: Session, source: Source) -> Data[Any]:
+    """Read one split and hold it where it is to be placed.
+
+    Spread, each worker reads its share; otherwise this process reads all, once.
+
+    Returns
+    -------
+    Data
+        Of `Arrays` if spread, `Rows` if on the host, and `Everywhere` (of `Rows`) if everywhere.
+    """
+
+    def read() -> Rows:
+        return read_rows(source.prepared, source.prepared.row_groups, source.split)
+
+    native: Arrays | Rows | Everywhere
+    match source.placement:
+        case "spread":
+            native = watched(session, lambda: _load(session, source), recovers=True)
+        case "host":
+            native = read()
+        case "everywhere":
+            native = Everywhere(session, read)
+    return Data(native, source.n_rows, source.prepared.n_features, source)
+
+
+def release(data: Data[Any]) -> None:
     """Let the workers forget the rows."""
     from distributed import futures_of
 
-    # Not cancelled, which would also take what another computation still waits for
-    for future in futures_of(list(data.native.all)):
-        future.release()
+    if isinstance(data.native, Everywhere):
+        data.native.release()
+    elif isinstance(data.native, Arrays):
+        # Not cancelled, which would also take what another computation still waits for
+        for future in futures_of(list(data.native.all)):
+            future.release()
 
 
 def require_spread(session: Session, arrays: Arrays) -> None:
@@ -156,25 +223,38 @@ def read_share(prepared: Prepared, share: Share, split: Split) -> Rows:
     )
 
 
-def _load(session: Session, source: Source) -> Arrays:
+def homes(session: Session, n_blocks: int) -> list[str]:
+    """Return the address of the worker that is to hold each block; neighbours lie together."""
+    workers = session.addresses
+    if n_blocks < len(workers):
+        return list(workers[:n_blocks])
+    return [workers[number * len(workers) // n_blocks] for number in range(n_blocks)]
+
+
+def persisted(
+    session: Session, blocks: Sequence[Any], heights: Sequence[int], prepared: Prepared
+) -> Arrays:
+    """Make arrays of blocks, and wait until all of it is in memory.
+
+    Parameters
+    ----------
+    session : Session
+        Whose workers hold the blocks.
+    blocks : sequence of distributed.Future
+        `Rows` of each block, in the order of the rows.
+    heights : sequence of int
+        How many rows each has.
+    prepared : Prepared
+        The dataset that they are from.
+    """
     import dask
     from distributed import wait
 
-    workers = session.addresses
-    prepared, resources = source.prepared, session.resources
-    blocks = shares(
-        prepared.row_groups, source.split, resources.workers * resources.threads_per_worker
-    )
-    homes = [workers[number * len(workers) // len(blocks)] for number in range(len(blocks))]
-    if len(blocks) < len(workers):
-        homes = list(workers[: len(blocks)])
-    parts = []
-    for share, home in zip(blocks, homes, strict=True):
-        # If the worker dies another one may read the block again
-        place = {"workers": [home], "allow_other_workers": True, "pure": False}
-        rows = session.client.submit(read_share, prepared, share, source.split, **place)
-        parts.append([session.client.submit(itemgetter(n), rows, **place) for n in range(4)])
-    heights = [share.stop - share.start for share in blocks]
+    homes_of = homes(session, len(blocks))
+    parts = [
+        [session.client.submit(itemgetter(n), block, **place(home)) for n in range(4)]
+        for block, home in zip(blocks, homes_of, strict=True)
+    ]
     X, y, row_id, fold = (
         _array([part[number] for part in parts], heights, width, dtype)
         for number, (width, dtype) in enumerate(
@@ -188,17 +268,37 @@ def _load(session: Session, source: Source) -> Arrays:
     )
     labelled = prepared.label_kind != "none"
     lazy = Arrays(X, y if labelled else None, row_id, fold)
-    persisted = iter(dask.persist(*lazy.all))
+    made = iter(dask.persist(*lazy.all))
     arrays = Arrays(
-        X=next(persisted),
-        y=next(persisted) if labelled else None,
-        row_id=next(persisted),
-        fold=next(persisted),
+        X=next(made),
+        y=next(made) if labelled else None,
+        row_id=next(made),
+        fold=next(made),
     )
     wait(list(arrays.all))
     _raise_failure(arrays)
     require_spread(session, arrays)
     return arrays
+
+
+def place(home: str) -> dict[str, Any]:
+    """Return how a task is submitted that belongs on one worker.
+
+    If that worker dies another one may do it again.
+    """
+    return {"workers": [home], "allow_other_workers": True, "pure": False}
+
+
+def _load(session: Session, source: Source) -> Arrays:
+    prepared, resources = source.prepared, session.resources
+    divided = shares(
+        prepared.row_groups, source.split, resources.workers * resources.threads_per_worker
+    )
+    blocks = [
+        session.client.submit(read_share, prepared, share, source.split, **place(home))
+        for share, home in zip(divided, homes(session, len(divided)), strict=True)
+    ]
+    return persisted(session, blocks, [share.stop - share.start for share in divided], prepared)
 
 
 def _array(parts: Sequence[Any], heights: Sequence[int], width: int | None, dtype: str) -> Any:

@@ -7,6 +7,7 @@ import gc
 import importlib
 import math
 import os
+import signal
 import tempfile
 import threading
 from concurrent.futures import Future, wait
@@ -15,13 +16,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from engines.base import headline
 from engines.errors import (
     EngineError,
     EngineFailedError,
     EngineMemoryError,
     SessionError,
     WorkerLostError,
+    headline,
 )
 from engines.threads import largest_pool
 from engines.types import Facts
@@ -54,6 +55,13 @@ START_TIMEOUT = 120.0  # seconds
 STOP_TIMEOUT = 20.0
 # seconds that a call which cannot survive the loss of a worker gets to fail by itself
 GRACE = 3.0
+# seconds in which a worker must take tasks after all died or were short of memory
+RESTART_TIMEOUT = 60.0
+# What each worker has one of: a task that asks for it runs beside no other such task of the worker,
+# whatever its threads, and waits where it can still be cancelled
+SINGLE_FIT = "single-node fit"
+# seconds that a worker gets to end what was called off, before it is ended itself
+_NEARLY_DONE = 1.0
 # seconds in which the death of a worker shows after the exception that it caused
 _NOTICE = 0.5
 _POLL = 0.1
@@ -98,11 +106,12 @@ class Losses:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.out_of_memory: list[str] = []
+        self.ended: set[str] = set()
         self.closing = False
 
     def removed(self, address: str, name: object) -> None:
         """Note that the scheduler lost a worker."""
-        if self.closing:
+        if self.closing or address in self.ended:
             return
         reason = " after it exceeded its memory limit" if address in self.out_of_memory else ""
         self.lines.append(f"worker {name} at {address} died{reason}")
@@ -159,6 +168,7 @@ def start(resources: Resources) -> Session:
             # Without it the scheduler's HTTP server asks for port 8787 and warns when it is taken
             scheduler_kwargs={"dashboard": False, "dashboard_address": f"{LOOPBACK}:0"},
             memory_limit=worker_memory,
+            resources={SINGLE_FIT: 1},
             local_directory=folder,
         )
         undo.callback(_close_cluster, cluster)
@@ -215,6 +225,7 @@ def watched(session: Session, call: Callable[[], T], *, recovers: bool) -> T:
         raise WorkerLostError(
             f"dask: the session is unusable since {session.abandoned[0]}; start another."
         )
+    _await_replacements(session)
     lost_before = len(session.losses.lines)
     outcome: Future[T] = Future()
     thread = threading.Thread(
@@ -230,15 +241,80 @@ def watched(session: Session, call: Callable[[], T], *, recovers: bool) -> T:
         patience -= _POLL
         if patience <= 0:
             session.abandoned.append(session.losses.lines[-1])
-            raise _loss(session)
+            raise loss(session)
     exc = outcome.exception()
     if exc is None:
         return outcome.result()
     if isinstance(exc, Exception) and not isinstance(exc, EngineError):
         _await_notice(session, lost_before)
         if len(session.losses.lines) > lost_before:
-            raise _loss(session) from exc
+            raise loss(session) from exc
     raise exc
+
+
+def loss(session: Session) -> EngineFailedError:
+    """Return the error that says which worker died last."""
+    line = session.losses.lines[-1]
+    if session.losses.out_of_memory:
+        return EngineMemoryError(f"dask: {line}; grant more memory or take fewer workers.")
+    return WorkerLostError(f"dask: {line} in the middle of the work.")
+
+
+def end_busy_workers(session: Session) -> None:
+    """End the workers that go on with what nobody waits for; others take their place.
+
+    A function that runs in a thread of a worker cannot be stopped in any other way. One that is
+    done within a second is waited for.
+    """
+    pause = threading.Event()
+    for _ in range(round(_NEARLY_DONE / _POLL)):
+        busy = session.client.run(_computes, on_error="ignore")
+        if not any(busy.values()):
+            return
+        pause.wait(_POLL)
+    workers = session.cluster.scheduler.workers.copy()
+    ended = {address for address, computes in busy.items() if computes and address in workers}
+    session.losses.ended.update(ended)
+    for address in ended:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(session.cluster.workers[workers[address].name].pid, signal.SIGKILL)
+    while ended & session.cluster.scheduler.workers.keys():
+        pause.wait(_POLL)
+
+
+def takers(session: Session) -> tuple[str, ...]:
+    """Return the addresses of the workers that take tasks: one short of memory is paused."""
+    workers = session.cluster.scheduler.workers.copy()
+    return tuple(
+        address
+        for address in session.addresses
+        if address in workers and workers[address].status.name == "running"
+    )
+
+
+def await_takers(session: Session) -> tuple[str, ...]:
+    """Wait until at least one worker takes tasks.
+
+    Raises
+    ------
+    WorkerLostError
+        If all of them died, and none came up in their place.
+    EngineMemoryError
+        If those alive have no memory to work with.
+    """
+    waited = 0.0
+    pause = threading.Event()
+    while not (addresses := takers(session)):
+        if waited >= RESTART_TIMEOUT:
+            if not session.addresses:
+                raise loss(session)
+            raise EngineMemoryError(
+                "dask: every worker is so short of memory that it takes no more work; grant more "
+                "memory or take fewer workers."
+            )
+        pause.wait(_POLL)
+        waited += _POLL
+    return addresses
 
 
 def translate(step: str, exc: Exception) -> EngineError:
@@ -296,6 +372,11 @@ def _configuration(folder: str) -> dict[str, Any]:
     return {
         # Rows stay on the worker that read them: the same placement gives the same numbers
         "distributed.scheduler.work-stealing": False,
+        # Rows that were sent to every worker stay there, though one copy would be enough for Dask
+        "distributed.scheduler.active-memory-manager.start": False,
+        # A fit may hold the interpreter of its worker for as long as it takes; a worker that dies
+        # closes its connection
+        "distributed.scheduler.worker-ttl": None,
         # A task that took two workers with it is not tried on a third
         "distributed.scheduler.allowed-failures": 1,
         # A task that no worker can take fails instead of waiting for ever
@@ -353,6 +434,21 @@ def _carry_out(session: Session, call: Callable[[], T], outcome: Future[T]) -> N
         outcome.set_exception(exc)
 
 
+def _computes(dask_worker: Any) -> bool:
+    """Tell whether a worker runs a task, be it one that was called off."""
+    return bool(dask_worker.state.executing)
+
+
+def _await_replacements(session: Session) -> None:
+    """Wait until there is a worker for each that was ended on purpose."""
+    if not session.losses.ended:
+        return
+    # Those that died by themselves may have been replaced as well, or not: nobody waits for them
+    expected = session.resources.workers if not session.losses.lines else 1
+    session.client.wait_for_workers(expected, timeout=RESTART_TIMEOUT)
+    session.losses.ended.clear()
+
+
 def _await_notice(session: Session, lost_before: int) -> None:
     """Give the scheduler a moment to see that the worker behind an exception is gone."""
     waited = 0.0
@@ -360,13 +456,6 @@ def _await_notice(session: Session, lost_before: int) -> None:
     while len(session.losses.lines) == lost_before and waited < _NOTICE:
         pause.wait(_POLL)
         waited += _POLL
-
-
-def _loss(session: Session) -> EngineFailedError:
-    line = session.losses.lines[-1]
-    if session.losses.out_of_memory:
-        return EngineMemoryError(f"dask: {line}; grant more memory or take fewer workers.")
-    return WorkerLostError(f"dask: {line} in the middle of the work.")
 
 
 def _close_cluster(cluster: Any) -> None:

@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 
 def load(source: Source) -> Data[Rows]:
-    """Read one split whole into this process."""
+    """Read one split whole into this process, wherever it is then to be placed."""
     rows = read_rows(source.prepared, source.prepared.row_groups, source.split)
     return Data(rows, n_rows=len(rows.X), n_features=rows.X.shape[1], source=source)

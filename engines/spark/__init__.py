@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from engines import single_node
 from engines.base import Engine
 from engines.gaps import Feature, Gap
-from engines.spark import boosting, data, failures, kmeans, session
+from engines.prepared import Rows
+from engines.spark import boosting, data, estimator, failures, kmeans, search, session, tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from engines.base import ItemT, ResultT
     from engines.errors import EngineError
     from engines.parameters import VerdictTable
     from engines.spark.data import Frame
-    from engines.specs import KMeansSpec, XGBoostSpec
-    from engines.types import Data, Facts, Model, Predictions, Source
+    from engines.specs import EstimatorSpec, KMeansSpec, Spec, XGBoostSpec
+    from engines.types import (
+        Data,
+        Facts,
+        Judge,
+        Model,
+        Predictions,
+        Sample,
+        Score,
+        Source,
+        Trial,
+    )
 
 
 class SparkEngine(Engine["Frame"]):
@@ -35,14 +48,20 @@ class SparkEngine(Engine["Frame"]):
     verdicts: ClassVar[Mapping[str, VerdictTable]] = {
         "kmeans": kmeans.VERDICTS,
         "xgboost": boosting.VERDICTS,
+        "estimator": single_node.ESTIMATOR_VERDICTS,
     }
 
     _session: session.Session | None = None
 
     def lost_workers(self) -> tuple[str, ...]:
-        """Tell whether the JVM died; a Python worker that dies fails the step it was in."""
-        death = failures.jvm_death(self._session.jvm) if self._session is not None else None
-        return (death,) if death else ()
+        """Tell of a JVM that died, and of Python workers whose work another one did.
+
+        Outside of searches and tasks a Python worker that dies fails the step it was in.
+        """
+        if self._session is None:
+            return ()
+        death = failures.jvm_death(self._session.jvm)
+        return (*self._session.lost, *([death] if death else []))
 
     def _start(self) -> None:
         self._session = session.start(self.resources)
@@ -52,11 +71,12 @@ class SparkEngine(Engine["Frame"]):
             ending, self._session = self._session, None
             session.stop(ending)
 
-    def _load(self, source: Source) -> Data[Frame]:
-        return data.load(self._open().spark, source, self.resources.workers)
+    def _load(self, source: Source) -> Data[Any]:
+        return data.load(self._open(), source)
 
-    def _release(self, data: Data[Frame]) -> None:
-        data.native.release()
+    def _release(self, data: Data[Any]) -> None:
+        if not isinstance(data.native, Rows):
+            data.native.release()
 
     def _fit_kmeans(
         self,
@@ -69,7 +89,32 @@ class SparkEngine(Engine["Frame"]):
     def _fit_xgboost(self, spec: XGBoostSpec, train: Data[Frame]) -> Model:
         return boosting.fit(spec, train)
 
-    def _predict(self, model: Model, data: Data[Frame]) -> Predictions:
+    def _fit_estimator(self, spec: EstimatorSpec, train: Data[Rows]) -> Model:
+        return estimator.fit(self._open(), spec, train)
+
+    def _fit_single_node(
+        self, spec: Spec, train: Data[Any], initial_centers: NDArray[np.float64] | None
+    ) -> Model:
+        return search.fit(self._open(), spec, train, initial_centers)
+
+    def _score_candidates(
+        self, trials: Sequence[Trial], train: Data[Any], judge: Judge
+    ) -> Iterator[Score]:
+        return search.score(self._open(), trials, train, judge)
+
+    def _select(
+        self, data: Data[Any], fold: int, *, held_out: bool, sample: Sample | None
+    ) -> Data[Any]:
+        return search.select(self._open(), data, fold, held_out=held_out, sample=sample)
+
+    def _map_tasks(
+        self, function: Callable[[ItemT], ResultT], items: Sequence[ItemT]
+    ) -> list[ResultT]:
+        return tasks.run(self._open(), function, items)
+
+    def _predict(self, model: Model, data: Data[Any]) -> Predictions:
+        if isinstance(model.native, single_node.Fitted):
+            return estimator.predict(self._open(), model, data)
         if model.centers is not None:
             return kmeans.predict(model, data)
         return boosting.predict(model, data)

@@ -3,6 +3,9 @@
 Spark ends Python workers that were idle for a minute, so importing in the workers would not last:
 the next step would pay for it again, and clock it as work. Workers forked from here have the
 libraries, and share their pages.
+
+After each task a worker collects garbage, which takes tens of milliseconds with so many modules to
+look through: what was imported here is taken out of that.
 """
 
 from __future__ import annotations
@@ -10,12 +13,22 @@ from __future__ import annotations
 
 def main() -> None:
     """Import what fits and predictions need, then serve as PySpark's own daemon does."""
+    import gc
+
+    import cloudpickle  # noqa: F401
     import pandas as pd  # noqa: F401
     import pyarrow as pa  # noqa: F401
-    import sklearn.cluster  # noqa: F401
+    import sklearn.cluster
+    import sklearn.ensemble
+    import sklearn.linear_model
+    import sklearn.svm  # noqa: F401
     import xgboost.spark  # noqa: F401
     from pyspark import daemon, worker  # noqa: F401 - the worker is what the daemon forks
 
+    import engines.evaluation
+    import engines.specs  # noqa: F401
+
+    gc.freeze()
     daemon.manager()
 
 

@@ -1,20 +1,23 @@
-"""Parquet to a cached Spark DataFrame, in as many partitions as there are workers."""
+"""Parquet to a cached Spark DataFrame, to this process, or to every Python worker."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engines.errors import EngineFailedError
 from engines.prepared import SPLIT_CODES, read_rows
 from engines.types import Data
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
-    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame
     from pyspark.sql.types import StructType
 
-    from engines.prepared import Prepared
+    from engines.prepared import Prepared, Rows
+    from engines.spark.session import Session
     from engines.types import Source, Split
 
 ROW_ID = "row_id"
@@ -59,27 +62,79 @@ class Frame:
         self.rows.unpersist(blocking=True)
 
 
-def load(spark: SparkSession, source: Source, workers: int) -> Data[Frame]:
-    """Read one split and cache it.
+@dataclass(frozen=True)
+class Everywhere:
+    """Rows that every Python worker holds whole, once it was asked for them.
 
     Parameters
     ----------
-    spark : pyspark.sql.SparkSession
-        The session.
-    source : Source
-        Which rows.
-    workers : int
-        Tasks at a time; there are as many partitions, fewer only where there are fewer rows.
+    rows : pyspark.Broadcast
+        Of `engines.prepared.Rows`, which this process does not keep.
+    """
+
+    rows: Any
+
+    def release(self) -> None:
+        """Drop the rows, and the file that workers read them from."""
+        self.rows.destroy(blocking=True)
+
+
+def load(session: Session, source: Source) -> Data[Any]:
+    """Read one split and hold it where it is to be placed.
+
+    Returns
+    -------
+    Data
+        Of `Frame` if spread: one partition a worker, fewer only where there are fewer rows. Of
+        `Rows` if on the host, and of `Everywhere` if everywhere.
 
     Raises
     ------
     EngineFailedError
         If another number of rows was cached than the dataset says it has.
     """
+
+    def read() -> Rows:
+        return read_rows(source.prepared, source.prepared.row_groups, source.split)
+
+    native: Frame | Rows | Everywhere
+    match source.placement:
+        case "spread":
+            native = _spread(session, source)
+        case "host":
+            native = read()
+        case "everywhere":
+            native = Everywhere(session.spark.sparkContext.broadcast(read()))
+    return Data(native, source.n_rows, source.prepared.n_features, source)
+
+
+def cached(rows: DataFrame, features: tuple[str, ...], firsts: Sequence[int]) -> Frame:
+    """Divide rows into partitions and compute them.
+
+    Parameters
+    ----------
+    rows : pyspark.sql.DataFrame
+        Not yet computed.
+    features : tuple of str
+        Names of the feature columns.
+    firsts : sequence of int
+        `row_id` of the first row of each partition, increasing.
+    """
+    partitions = max(1, len(firsts))
+    held = rows.repartitionById(partitions, _partition(firsts)).sortWithinPartitions(ROW_ID).cache()
+    try:
+        held.write.format("noop").mode("overwrite").save()  # computes every column
+    except BaseException:
+        held.unpersist()
+        raise
+    return Frame(held, features, partitions)
+
+
+def _spread(session: Session, source: Source) -> Frame:
     from pyspark.sql import functions as F  # noqa: N812
 
     prepared, split = source.prepared, source.split
-    partitions = max(1, min(workers, source.n_rows))
+    partitions = max(1, min(session.workers, source.n_rows))
     features = tuple(f"f{number}" for number in range(prepared.n_features))
     # names of features may hold dots and quotes, which mean something to Spark: they are replaced
     columns = [
@@ -89,28 +144,25 @@ def load(spark: SparkSession, source: Source, workers: int) -> Data[Frame]:
     labels = [F.col(LABEL)] if prepared.label_kind != "none" else []
     files = dict.fromkeys(str(prepared.path / group.file) for group in prepared.row_groups)
     rows = (
-        spark.read.schema(_schema(prepared))
+        session.spark.read.schema(_schema(prepared))
         .parquet(*files)
         .where(F.col("split") == SPLIT_CODES[split])
         .select(*columns, *labels, ROW_ID, "fold")
-        .repartitionById(partitions, _partition(prepared, split, partitions))
-        .sortWithinPartitions(ROW_ID)
-        .cache()
     )
+    frame = cached(rows, features, _first_row_ids(prepared, split, partitions))
     try:
-        rows.write.format("noop").mode("overwrite").save()  # computes every column
-        _check_count(rows, source)
+        _check_count(frame.rows, source)
     except BaseException:
-        rows.unpersist()
+        frame.release()
         raise
-    return Data(Frame(rows, features, partitions), source.n_rows, prepared.n_features, source)
+    return frame
 
 
 def _check_count(rows: DataFrame, source: Source) -> None:
-    cached = rows.count()
-    if cached != source.n_rows:
+    found = rows.count()
+    if found != source.n_rows:
         raise EngineFailedError(
-            f"spark: load: {cached} rows were cached of the {source.n_rows} that the dataset "
+            f"spark: load: {found} rows were cached of the {source.n_rows} that the dataset "
             f"folder {source.prepared.path} says it has for {source.split}; delete the folder and "
             f"run again."
         )
@@ -121,21 +173,22 @@ def collect(rows: DataFrame) -> pa.Table:
     return rows.toArrow().combine_chunks().sort_by(ROW_ID)
 
 
-def _partition(prepared: Prepared, split: Split, partitions: int) -> Column:
-    """Return the number of the partition that a row belongs to, exactly balanced.
-
-    The first row of each partition is known from the counts of the row groups and one look into
-    the group that holds it, so neither sampling nor a count over the rows is needed.
-    """
+def _partition(firsts: Sequence[int]) -> Column:
+    """Return the number of the partition that a row belongs to."""
     from pyspark.sql import functions as F  # noqa: N812
 
     number = F.lit(0)
-    for first in _first_row_ids(prepared, split, partitions)[1:]:
+    for first in firsts[1:]:
         number = number + (F.col(ROW_ID) >= first).cast("int")
     return number
 
 
 def _first_row_ids(prepared: Prepared, split: Split, partitions: int) -> list[int]:
+    """Return the first row of each partition, so that they are exactly balanced.
+
+    It is known from the counts of the row groups and one look into the group that holds it, so
+    neither sampling nor a count over the rows is needed.
+    """
     n_rows = prepared.counts[split]
     wanted = [n_rows * partition // partitions for partition in range(partitions)]
     firsts: list[int] = []

@@ -7,8 +7,13 @@ import signal
 import subprocess
 from typing import TYPE_CHECKING
 
-from engines.base import headline
-from engines.errors import EngineError, EngineFailedError, EngineMemoryError, WorkerLostError
+from engines.errors import (
+    EngineError,
+    EngineFailedError,
+    EngineMemoryError,
+    WorkerLostError,
+    headline,
+)
 
 if TYPE_CHECKING:
     from engines.spark.session import Session

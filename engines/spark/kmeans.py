@@ -71,8 +71,8 @@ def fit(spec: KMeansSpec, train: Data[Frame], initial_centers: NDArray[np.float6
     if initial_centers is not None:
         run = _fit_from(rows, initial_centers, arguments)
     else:
-        runs = [_fit(rows, arguments | {"seed": spec.seed + run}) for run in range(spec.n_init)]
-        run = runs[0] if len(runs) == 1 else min(runs, key=lambda one: _inertia(one.model, rows))
+        tried = [_fit(rows, arguments | {"seed": spec.seed + turn}) for turn in range(spec.n_init)]
+        run = tried[0] if len(tried) == 1 else min(tried, key=lambda one: _inertia(one.model, rows))
     centers = np.asarray(run.model.clusterCenters(), dtype=np.float64)
     return Model(
         native=run.model,

@@ -14,7 +14,7 @@ import tempfile
 import threading
 import warnings
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,15 +74,24 @@ class Session:
         The runtime it is.
     workers : int
         Tasks at a time, and partitions of every dataset.
+    threads : int
+        Native threads of each task.
     closing : contextlib.ExitStack
         What ends it.
+    under_way : set of callable
+        What ends calls that wait for the JVM in threads of their own.
+    lost : list of str
+        A line for each Python worker that died and whose work another one then did.
     """
 
     spark: Any
     jvm: subprocess.Popen[bytes]
     java: Java
     workers: int
+    threads: int
     closing: ExitStack
+    under_way: set[Callable[[], None]]
+    lost: list[str] = field(default_factory=list)
 
 
 def least_memory(workers: int) -> int:
@@ -132,6 +141,8 @@ def start(resources: Resources) -> Session:
 
         conf = SparkConf(loadDefaults=False).setAll(_settings(resources, heap, folder).items())
         mark = str(folder)
+        under_way: set[Callable[[], None]] = set()
+        closing.callback(_end_all, under_way)  # without a JVM they have nothing to wait for
         # registered first: it also ends a JVM that never answered
         closing.callback(_end_processes, mark)
         with _marked(mark):
@@ -141,7 +152,15 @@ def start(resources: Resources) -> Session:
         closing.callback(_stop_context, context, gateway.proc)
         spark = SparkSession.builder.getOrCreate()
         _warm_up(spark, resources.workers)
-        return Session(spark, gateway.proc, java, resources.workers, closing.pop_all())
+        return Session(
+            spark,
+            gateway.proc,
+            java,
+            resources.workers,
+            resources.threads_per_worker,
+            closing.pop_all(),
+            under_way,
+        )
     raise AssertionError  # an ExitStack without callbacks that swallow never gets here
 
 
@@ -311,6 +330,12 @@ def _stop_context(context: Any, jvm: subprocess.Popen[bytes]) -> None:
         watchdog.cancel()
         watchdog.join()
         _forget_context(context)
+
+
+def _end_all(under_way: set[Callable[[], None]]) -> None:
+    """End what a caller has left unfinished, such as a search that nobody iterates any more."""
+    for end in tuple(under_way):
+        end()
 
 
 def _forget_context(context: Any) -> None:

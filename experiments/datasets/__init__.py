@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engines.prepared import Prepared
-    from experiments.datasets.options import DatasetOptions, SplitOptions
+    from experiments.datasets.options import DatasetOptions, FoldOptions, SplitOptions
 
 __all__ = ["draw_initial_centers", "prepare"]
 
@@ -22,6 +22,7 @@ def prepare(
     *,
     label_kind: Literal["auto", "classes", "numbers"],
     min_row_groups: int,
+    folds: FoldOptions | None = None,
     learns_label: bool = True,
     cache: Path | None = None,
     block_rows: int = 65_536,
@@ -43,6 +44,8 @@ def prepare(
         What the label is to be. "auto" reads it off the values, and needs no label.
     min_row_groups : int
         Least number of row groups, where there are as many rows; at least the number of cores.
+    folds : FoldOptions, optional
+        Folds among the training rows, for a search; only where the split asks for none.
     learns_label : bool
         Whether a label that no model could learn is refused: the same value in every row, a class
         that no training row has, or text with too many distinct values, which is left out
@@ -73,7 +76,7 @@ def prepare(
     from experiments.datasets.preparation import Request, prepare_folder
 
     request = Request(
-        dataset, split, label_kind, min_row_groups, exact_rows, block_rows, learns_label
+        dataset, split, label_kind, min_row_groups, exact_rows, block_rows, learns_label, folds
     )
     return prepare_folder(request, cache, on_progress or _nothing)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ from experiments.datasets.moments import Moments, Scaling, scaling
 from experiments.datasets.options import (
     BundledOptions,
     CsvOptions,
+    MakeBlobsOptions,
+    MakeClassificationOptions,
     OpenmlOptions,
     ParquetOptions,
 )
@@ -34,12 +36,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from experiments.datasets.labels import LabelKind
-    from experiments.datasets.options import DatasetOptions, SplitOptions
+    from experiments.datasets.options import DatasetOptions, FoldOptions, SplitOptions
     from experiments.datasets.splits import Parts
     from experiments.datasets.table import Page, Progress, Table
 
 # a change of what is written for the same options must change the fingerprint too
-_FORMAT = 2
+_FORMAT = 3
 # the manifest's own key for why no model could learn the label: null where one could
 _UNLEARNABLE = "unlearnable"
 
@@ -64,6 +66,8 @@ class Request:
         Most rows held at a time while reading; changes nothing in the result.
     learns_label : bool
         Whether a label that no model could learn is refused; changes nothing in the result.
+    folds : FoldOptions or None
+        Folds of a search.
     """
 
     dataset: DatasetOptions
@@ -73,6 +77,7 @@ class Request:
     exact_rows: int
     block_rows: int
     learns_label: bool
+    folds: FoldOptions | None = None
 
 
 def prepare_folder(request: Request, cache: Path | None, on_progress: Progress) -> Prepared:
@@ -120,6 +125,7 @@ def fingerprint_of(request: Request) -> str:
         "format": _FORMAT,
         "dataset": options.model_dump(mode="json"),
         "split": request.split.model_dump(mode="json") if request.split is not None else None,
+        "folds": asdict(request.folds) if request.folds is not None else None,
         "label_kind": request.label_kind,
         "min_row_groups": request.min_row_groups,
         "exact_rows": request.exact_rows,
@@ -154,6 +160,10 @@ def open_table(request: Request, on_progress: Progress) -> Table:
         return open_bundled(options, request.label_kind)
     if isinstance(options, CsvOptions | ParquetOptions | OpenmlOptions):
         return _open_columns(options, request, on_progress)
+    if isinstance(options, MakeClassificationOptions | MakeBlobsOptions):
+        from experiments.datasets.made import open_made
+
+        return open_made(options, request.label_kind)
     from experiments.datasets.generated import open_generated
 
     return open_generated(options, request.label_kind)
@@ -202,7 +212,7 @@ def _fill(
     )
     n_rows = table.n_rows if keep is None else int(keep.sum())
     labels = table.labels if keep is None else kept_labels(table.labels, keep)
-    parts = split_rows(n_rows, request.split, labels, request.exact_rows)
+    parts = split_rows(n_rows, request.split, labels, request.exact_rows, request.folds)
 
     unfit = table.unlearnable or unlearnable(
         parts.split, labels, stratified=request.split is not None and request.split.stratify
@@ -252,8 +262,8 @@ def _fill(
         f"The label {labels.name!r} has the same value in every training row."
         if constant
         else None,
-        "Folds are written to the data; this workload does not use them."
-        if parts.n_folds
+        "Folds are written to the data; only a search uses them."
+        if request.split is not None and request.split.folds
         else None,
     ]
     _write_manifest(

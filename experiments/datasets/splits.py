@@ -6,11 +6,13 @@ costs more memory than the data is read with, each row's fate is a seeded hash o
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from experiments.datasets.labels import MOST_INTEGER_CLASSES, count_codes
+from experiments.datasets.options import FoldOptions
 from experiments.errors import RequestError
 
 if TYPE_CHECKING:
@@ -100,7 +102,11 @@ def choose_rows(
 
 
 def split_rows(
-    n_rows: int, split: SplitOptions | None, labels: Labels, exact_rows: int = EXACT_ROWS
+    n_rows: int,
+    split: SplitOptions | None,
+    labels: Labels,
+    exact_rows: int = EXACT_ROWS,
+    folds: FoldOptions | None = None,
 ) -> Parts:
     """Deal the rows out.
 
@@ -114,12 +120,15 @@ def split_rows(
         Labels of these rows, for stratifying.
     exact_rows : int
         Most rows that are dealt out exactly as scikit-learn does.
+    folds : FoldOptions, optional
+        Folds of a search, instead of those of the split.
 
     Returns
     -------
     Parts
         Equal to ``train_test_split(np.arange(n_rows), ...)`` and, over the training rows in
-        order, ``KFold`` or ``StratifiedKFold`` with ``shuffle=True``, up to ``exact_rows`` rows.
+        order, ``KFold`` or ``StratifiedKFold``, which shuffle for the split and as asked for a
+        search, up to ``exact_rows`` rows.
 
     Raises
     ------
@@ -128,39 +137,62 @@ def split_rows(
     """
     codes = np.zeros(n_rows, dtype=np.int8)
     fold = np.full(n_rows, -1, dtype=np.int8)
-    if split is None:
-        return Parts(codes, fold, 0, ())
-    if split.stratify and labels.kind != "classes":
-        what = "numbers" if labels.kind == "numbers" else "absent"
-        raise RequestError(
-            f"split.stratify needs a label with classes, and the label is {what}; set it to false."
-        )
+    if split is not None and split.stratify:
+        _check_classes(labels, "split.stratify")
     exact = n_rows <= exact_rows
-    if split.test_fraction is not None:
+    share = None if split is None else split.test_fraction
+    if split is not None and share is not None:
         if exact:
-            codes[_test_rows(n_rows, split.test_fraction, split, labels)] = 1
+            codes[_test_rows(n_rows, share, split, labels)] = 1
         else:
-            codes = _hashed_test_rows(n_rows, split.test_fraction, split.seed)
+            codes = _hashed_test_rows(n_rows, share, split.seed)
     n_train = n_rows - int(codes.sum())
-    if not 0 < n_train <= n_rows - (split.test_fraction is not None):
+    if not 0 < n_train <= n_rows - (share is not None):
         part = "training" if not n_train else "held-out"
         raise RequestError(
-            f"split.test_fraction {split.test_fraction} of {n_rows:,} rows leaves no {part} row; "
-            f"change it or use more rows."
+            f"split.test_fraction {share} of {n_rows:,} rows leaves no {part} row; change it or "
+            f"use more rows."
         )
-    if split.folds is not None:
-        if split.folds > n_train:
+    asked, section = _folds_asked(split, folds)
+    if asked is not None and asked.stratify is None:
+        asked = replace(asked, stratify=labels.kind == "classes")
+    if asked is not None:
+        if asked.stratify:
+            _check_classes(labels, f"{section}.stratify")
+        if asked.n_folds > n_train:
             raise RequestError(
-                f"split.folds must be at most the number of training rows, {n_train:,}; got "
-                f"{split.folds}."
+                f"{section}.folds must be at most the number of training rows, {n_train:,}; got "
+                f"{asked.n_folds}."
             )
         if exact:
-            _deal_folds(fold, codes, split, split.folds, labels)
+            _deal_folds(fold, codes, asked, labels, section)
         else:
-            fold = _hashed_folds(n_rows, split.folds, split.seed)
+            fold = _hashed_folds(n_rows, asked.n_folds, asked.seed)
             fold[codes == 1] = -1
-    notes = () if exact else (_hash_note(exact_rows, stratified=split.stratify),)
-    return Parts(codes, fold, split.folds or 0, notes)
+    notes = _hash_notes(exact_rows, split, asked) if not exact else ()
+    return Parts(codes, fold, 0 if asked is None else asked.n_folds, notes)
+
+
+def _folds_asked(
+    split: SplitOptions | None, folds: FoldOptions | None
+) -> tuple[FoldOptions | None, str]:
+    """Return the folds to deal, and the section of the definition that asks for them."""
+    if split is None or split.folds is None:
+        return folds, "search"
+    if folds is not None:
+        raise RequestError(
+            "split.folds and search.folds both ask for folds; leave one of them out."
+        )
+    of_split = FoldOptions(split.folds, shuffle=True, seed=split.seed, stratify=split.stratify)
+    return of_split, "split"
+
+
+def _check_classes(labels: Labels, key: str) -> None:
+    if labels.kind != "classes":
+        what = "numbers" if labels.kind == "numbers" else "absent"
+        raise RequestError(
+            f"{key} needs a label with classes, and the label is {what}; set it to false."
+        )
 
 
 def unlearnable(split: NDArray[np.int8], labels: Labels, *, stratified: bool) -> str | None:
@@ -257,12 +289,23 @@ def _hashed_folds(n_rows: int, folds: int, seed: int) -> NDArray[np.int8]:
     return _hashed(n_rows, decide, seed, _FOLD, np.int8)
 
 
-def _hash_note(exact_rows: int, *, stratified: bool) -> str:
+def _hash_notes(
+    exact_rows: int, split: SplitOptions | None, folds: FoldOptions | None
+) -> tuple[str, ...]:
+    """Say which parts were dealt out by a hash of the row number, if any."""
+    held_out = split is not None and split.test_fraction is not None
+    if not held_out and folds is None:
+        return ()
+    stratified = (held_out and split is not None and split.stratify) or (
+        folds is not None and bool(folds.stratify)
+    )
+    what = "Split" if held_out else "Dealt into folds"
     shares = "; shares of the classes are kept on average, not exactly" if stratified else ""
-    return (
-        f"Split by a seeded hash of row_id, not by scikit-learn, as there are more than "
+    note = (
+        f"{what} by a seeded hash of row_id, not by scikit-learn, as there are more than "
         f"{exact_rows:,} rows{shares}."
     )
+    return (note,)
 
 
 def _test_rows(n_rows: int, share: float, split: SplitOptions, labels: Labels) -> NDArray[np.int64]:
@@ -300,24 +343,27 @@ def _test_rows(n_rows: int, share: float, split: SplitOptions, labels: Labels) -
 def _deal_folds(
     fold: NDArray[np.int8],
     codes: NDArray[np.int8],
-    split: SplitOptions,
-    n_folds: int,
+    asked: FoldOptions,
     labels: Labels,
+    section: str,
 ) -> None:
     from sklearn.model_selection import KFold, StratifiedKFold
 
+    n_folds, seed = asked.n_folds, asked.seed if asked.shuffle else None
     train = np.flatnonzero(codes == 0)
-    if not split.stratify:
-        dealer = KFold(n_folds, shuffle=True, random_state=split.seed).split(train)
+    if not asked.stratify:
+        dealer = KFold(n_folds, shuffle=asked.shuffle, random_state=seed).split(train)
     else:
         y = labels.codes[train]
         counts = count_codes(y, len(labels.classes))
         least = int(counts.argmin())
         if counts[least] < n_folds:
             raise RequestError(
-                f"split.folds must be at most the training rows of every class to be stratified, "
-                f"and class {labels.classes[least]!r} has {counts[least]:,}; got {n_folds}."
+                f"{section}.folds must be at most the training rows of every class to be "
+                f"stratified, and class {labels.classes[least]!r} has {counts[least]:,}; got "
+                f"{n_folds}."
             )
-        dealer = StratifiedKFold(n_folds, shuffle=True, random_state=split.seed).split(train, y)
+        stratified = StratifiedKFold(n_folds, shuffle=asked.shuffle, random_state=seed)
+        dealer = stratified.split(train, y)
     for number, (_, validated) in enumerate(dealer):
         fold[train[validated]] = number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from experiments.definition.reading import read_document
 
@@ -22,12 +22,29 @@ def entries() -> dict[str, Traversable]:
     }
 
 
-def catalogue_names() -> list[tuple[str, str]]:
-    """Return the name and the question of every ready experiment, sorted by name.
+class Ready(NamedTuple):
+    """What is told of a ready experiment before it is chosen.
+
+    Attributes
+    ----------
+    name, question : str
+        As in its file.
+    variants : tuple of str
+        Names of its variants.
+    """
+
+    name: str
+    question: str
+    variants: tuple[str, ...]
+
+
+def catalogue_names() -> list[Ready]:
+    """Return name, question and variants of every ready experiment, sorted by name.
 
     The files are read but not validated.
     """
-    return [
-        (name, str(read_document(file.read_text(encoding="utf-8"), name).tree["question"]))
-        for name, file in entries().items()
-    ]
+    found = []
+    for name, file in entries().items():
+        tree = read_document(file.read_text(encoding="utf-8"), name).tree
+        found.append(Ready(name, str(tree["question"]), tuple(tree.get("variants") or ())))
+    return found

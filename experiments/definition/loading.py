@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from engines import engine_names
 from experiments.definition.catalogue import entries
 from experiments.definition.reading import LARGEST_BYTES, read_document
-from experiments.definition.shorthand import full_form, with_overrides
+from experiments.definition.shorthand import with_overrides
 from experiments.definition.validation import check_points, validate
+from experiments.definition.variants import with_variant
 from experiments.definition.wording import ended, meant, nearest, shown
 from experiments.errors import RequestError
 
@@ -24,6 +25,7 @@ def load_experiment(
     path_or_name: str | Path,
     overrides: Sequence[str] = (),
     engines: Sequence[str] | None = None,
+    variant: str | None = None,
 ) -> Experiment:
     """Read and validate a definition.
 
@@ -37,19 +39,24 @@ def load_experiment(
     engines : sequence of str, optional
         The engines to run, in this order, instead of those of the file; one that the file does not
         name has its defaults.
+    variant : str, optional
+        The variant of the definition to take; it is put in place before the overrides, and the
+        experiment is named ``<name>-<variant>``.
 
     Returns
     -------
     Experiment
-        With every point of its sweep validated.
+        With every point of its sweep validated, and without variants.
 
     Raises
     ------
     RequestError
-        With one sentence for each thing that is wrong, and where it was written.
+        With one sentence for each thing that is wrong, also in variants that were not chosen, and
+        where it was written.
     """
     text, label = _read(path_or_name)
-    document = with_overrides(full_form(read_document(text, label)), overrides)
+    read = read_document(text, label)
+    document = with_overrides(with_variant(read, variant, label), overrides)
     experiment = validate(document)
     if engines is not None:
         selected = experiment.engines.only(_known(engines))

@@ -15,32 +15,30 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
     PrivateAttr,
+    SerializerFunctionWrapHandler,
     WithJsonSchema,
     model_serializer,
     model_validator,
 )
 
-from engines.specs import KMeansSpec, XGBoostSpec
+from engines.errors import SpecError
+from engines.estimators import find_estimator, kind_of
+from engines.specs import EstimatorSpec, KMeansSpec, Spec, TasksSpec, XGBoostSpec
 from experiments.datasets.options import DatasetOptions, SplitOptions
 from experiments.definition import sweep as sweeps
+from experiments.definition.conflicts import Conflict, raise_conflicts
 from experiments.definition.reading import DefinitionDumper
-from experiments.definition.units import (
-    DURATION_PATTERN,
-    SIZE_PATTERN,
-    format_duration,
-    format_size,
-    parse_duration,
-    parse_size,
-)
+from experiments.definition.search import SearchOptions
+from experiments.definition.searched import search_conflicts
+from experiments.definition.units import Duration, Size, format_duration, format_size
 from experiments.definition.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,79}$"
 
@@ -48,13 +46,13 @@ NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,79}$"
 _TEXTS = frozenset({"name", "question"})
 
 
-def default_split(kind: str) -> dict[str, Any] | None:
+def default_split(workload: Any) -> dict[str, Any] | None:
     """Return the split of a definition that says nothing of one.
 
     Parameters
     ----------
-    kind : str
-        Kind of the workload.
+    workload : object
+        The section as it was written, validated or not.
 
     Returns
     -------
@@ -62,11 +60,27 @@ def default_split(kind: str) -> dict[str, Any] | None:
         A quarter of the rows held out where a label is learned; none for clustering, which is
         scored on the rows it was fitted to.
     """
-    return {"test_fraction": 0.25, "seed": 0} if kind == "xgboost" else None
+    return {"test_fraction": 0.25, "seed": 0} if _learns_label(workload) else None
+
+
+def missing_dataset(kind: str) -> str:
+    """Say that a workload of a kind needs a dataset."""
+    return f"is missing; kind: {kind} needs rows to learn from, such as {{source: digits}}"
+
+
+def _learns_label(workload: Any) -> bool:
+    if not isinstance(workload, dict):
+        return False
+    if workload.get("kind") != "estimator":
+        return workload.get("kind") == "xgboost"
+    try:
+        return kind_of(find_estimator(workload.get("class", ""))) != "clusterer"
+    except (SpecError, AttributeError):  # no text, or none of scikit-learn's
+        return False
 
 
 def _default_split_of(validated: dict[str, Any]) -> SplitOptions | None:
-    split = default_split(validated["workload"].kind)
+    split = default_split(validated["workload"].model_dump())
     return None if split is None else SplitOptions.model_validate(split)
 
 
@@ -85,32 +99,6 @@ Name = Annotated[
     str,
     AfterValidator(_check_name),
     WithJsonSchema({"type": "string", "pattern": NAME_PATTERN}),
-]
-Size = Annotated[
-    int,
-    BeforeValidator(parse_size),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "integer", "minimum": 1},
-                {"type": "string", "pattern": SIZE_PATTERN},
-            ],
-            "examples": ["4 GiB", "500 MB"],
-        }
-    ),
-]
-Duration = Annotated[
-    float,
-    BeforeValidator(parse_duration),
-    WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": "number", "exclusiveMinimum": 0},
-                {"type": "string", "pattern": DURATION_PATTERN},
-            ],
-            "examples": ["10 min", "90 s", "1.5 h"],
-        }
-    ),
 ]
 Count = Annotated[int, Field(ge=1)]
 
@@ -215,7 +203,9 @@ class MeasureOptions(_Section):
         description="Fresh processes of each engine, interleaved with those of the others.",
     )
     warm_repeats: Annotated[int, Field(ge=0, le=1000)] = Field(
-        default=1, description="Further fits in the same process after the first, cold one."
+        default=1,
+        description="Further fits in the same process after the first, cold one; further searches "
+        "with a search, and then 0 when not given.",
     )
     timeout: Duration = Field(
         default=600.0,
@@ -231,14 +221,23 @@ class Experiment(_Section):
         description="Short name: lower-case letters, digits, '.', '_' and '-', at most 80."
     )
     question: str = Field(default="", description="What a reader wants to know, in one sentence.")
-    dataset: DatasetOptions = Field(description="Where the rows come from; source chooses.")
-    workload: Annotated[KMeansSpec | XGBoostSpec, Field(discriminator="kind")] = Field(
-        description="What is computed; kind chooses."
+    dataset: DatasetOptions | None = Field(
+        default=None,
+        description="Where the rows come from; source chooses. Every workload needs one but tasks.",
+    )
+    workload: Annotated[
+        KMeansSpec | XGBoostSpec | EstimatorSpec | TasksSpec, Field(discriminator="kind")
+    ] = Field(description="What is computed; kind chooses.")
+    search: SearchOptions | None = Field(
+        default=None,
+        description="Which of many parameters of the workload are the best; it is fitted as it "
+        "stands when not given.",
     )
     split: SplitOptions | None = Field(
         default_factory=_default_split_of,
         description="Which rows are held out for scoring. When not given: test_fraction 0.25 and "
-        "seed 0 for xgboost, null for kmeans. null trains on all rows and scores on all rows.",
+        "seed 0 where a label is learned, null for clusters. null trains on all rows and scores on "
+        "all rows.",
     )
     engines: EnginesOptions = Field(
         default_factory=EnginesOptions.all,
@@ -259,6 +258,21 @@ class Experiment(_Section):
         description="Dotted keys of this file, such as dataset.n_samples, each with the list of "
         "values to try; every combination is run.",
     )
+
+    @model_validator(mode="after")
+    def _sections_fit_one_another(self) -> Self:
+        raise_conflicts(self, self._conflicts())
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_sections_that_have_no_part(
+        self, handler: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        written: dict[str, Any] = handler(self)
+        for section in ("dataset", "search"):
+            if written.get(section, ...) is None:
+                del written[section]
+        return written
 
     @property
     def digest(self) -> str:
@@ -296,6 +310,8 @@ class Experiment(_Section):
         if self.resources.memory is not None:
             tree["resources"]["memory"] = format_size(self.resources.memory)
         tree["measure"]["timeout"] = format_duration(self.measure.timeout)
+        if self.search is not None and self.search.time_budget is not None:
+            tree["search"]["time_budget"] = format_duration(self.search.time_budget)
         return yaml.dump(
             tree, Dumper=DefinitionDumper, sort_keys=False, allow_unicode=True, width=100
         )
@@ -310,4 +326,39 @@ class Experiment(_Section):
             If they are no definition. Unlike Python, it takes no boolean or text for a number.
         """
         # in JSON a list is a tuple and an integer a float, and nothing else is converted
-        return cls.model_validate_json(json.dumps(tree), strict=True)
+        return cls.model_validate_json(json.dumps(_without_warm_searches(tree)), strict=True)
+
+    def _conflicts(self) -> Iterator[Conflict]:
+        if isinstance(self.workload, TasksSpec):
+            for name in ("dataset", "split", "search"):
+                if getattr(self, name) is not None:
+                    message = "has no meaning with kind: tasks, which learns from no rows"
+                    yield (name,), f"{message}; remove {name}"
+            return
+        if self.dataset is None:
+            yield ("dataset",), missing_dataset(self.workload.kind)
+        yield from _prediction_conflicts(self.workload, self.split, self.search)
+        if self.search is not None:
+            yield from search_conflicts(self.search, self.workload, self.split)
+
+
+def _without_warm_searches(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a definition that does not repeat a search unless it says so: a search takes long."""
+    sweep, measure = tree.get("sweep"), tree.get("measure", {})
+    swept = isinstance(sweep, dict) and any(key.partition(".")[0] == "search" for key in sweep)
+    if not isinstance(measure, dict) or (tree.get("search") is None and not swept):
+        return tree
+    return {**tree, "measure": {"warm_repeats": 0, **measure}}
+
+
+def _prediction_conflicts(
+    workload: Spec, split: SplitOptions | None, search: SearchOptions | None
+) -> Iterator[Conflict]:
+    """Find rows held out from an estimator that can predict no others than those it has seen."""
+    if not isinstance(workload, EstimatorSpec) or workload.can_predict:
+        return
+    seen = f"{workload.class_} cannot predict rows that it was not fitted to"
+    if split is not None and split.test_fraction is not None:
+        yield ("split",), f"{seen}, so none can be held out; write split: null"
+    if search is not None:
+        yield ("search",), f"{seen}, so it cannot be scored on a fold; choose another estimator"

@@ -10,7 +10,7 @@ import copy
 import functools
 from typing import TYPE_CHECKING, Any
 
-from experiments.definition.models import Experiment
+from experiments.definition.models import NAME_PATTERN, Experiment
 from experiments.definition.wording import shown
 
 if TYPE_CHECKING:
@@ -60,12 +60,26 @@ def known_schema() -> dict[str, Any]:
     for definition in [schema, *schema["$defs"].values()]:
         for prop in definition.get("properties", {}).values():
             prop.pop("title", None)
-            for variant in (prop, *prop.get("anyOf", [])):
-                _name_bounds(variant)
+            _name_bounds(prop)
+    # null is how a workload without a dataset would say so, which it does by leaving it out
+    properties["dataset"] |= properties["dataset"].pop("anyOf")[0]
+    properties["dataset"].pop("default")
+    schema["if"] = {"properties": {"workload": {"properties": {"kind": {"const": "tasks"}}}}}
+    schema["then"] = {"not": {"required": ["dataset"]}}
+    schema["else"] = {"required": ["dataset"]}
     for prop in properties.values():
         if "discriminator" in prop:
             _require(schema, prop)
-    properties["metrics"]["anyOf"][0]["items"] = {"enum": list(METRICS)}
+    metric = {"enum": list(METRICS)}
+    properties["metrics"]["anyOf"][0]["items"] = metric
+    search = schema["$defs"]["SearchOptions"]["properties"]
+    search["scoring"]["anyOf"] = [
+        metric,
+        {"type": "array", "items": metric, "minItems": 1},
+        {"type": "null"},
+    ]
+    search["refit"]["anyOf"] = [metric, {"type": "null"}]
+    search["space"]["minProperties"] = 1
     names = list(schema["$defs"]["EnginesOptions"]["properties"])
     for key in _MAY_BE_EMPTY:
         description = properties[key].pop("description")
@@ -74,6 +88,7 @@ def known_schema() -> dict[str, Any]:
             variants.insert(1, _list_of(names))
         properties[key] = {"description": description, "anyOf": variants}
     schema["$defs"]["EnginesOptions"]["minProperties"] = 1
+    properties["variants"] = _variants_of(NAME_PATTERN)
     return {"$schema": DIALECT, **schema, "title": "enginebench experiment"}
 
 
@@ -99,6 +114,7 @@ def find(schema: Mapping[str, Any], tree: Any, path: KeyPath) -> dict[str, Any] 
             found = (_first(schema, section, tree, "properties") or {}).get(key)
             if found is None:
                 found = _first(schema, section, tree, "additionalProperties")
+                found = {} if found is True else found
             tree = tree.get(key) if isinstance(tree, dict) else None
         if not isinstance(found, dict):
             return None
@@ -112,6 +128,17 @@ def keys_at(schema: Mapping[str, Any], tree: Any, path: KeyPath) -> tuple[str, .
     for key in path:
         tree = tree.get(key) if isinstance(tree, dict) else None
     return tuple(_first(schema, section, tree, "properties") or {})
+
+
+def is_open(schema: Mapping[str, Any], tree: Any, path: KeyPath) -> bool:
+    """Say whether the section at a path may have keys of any name, and no named ones."""
+    described = find(schema, tree, path)
+    for key in path:
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    variants = list(_variants(schema, described, tree)) if described else []
+    return any(
+        "properties" not in variant and variant.get("additionalProperties") for variant in variants
+    )
 
 
 def chooser(schema: Mapping[str, Any], path: KeyPath) -> tuple[str, tuple[str, ...]] | None:
@@ -155,14 +182,40 @@ def expected(schema: Mapping[str, Any], described: Mapping[str, Any]) -> str:
 
 
 def _name_bounds(described: dict[str, Any]) -> None:
-    """Give a bound that pydantic checks after a validator its name in JSON Schema."""
+    """Give bounds that pydantic checks after a validator their names in JSON Schema."""
     for own, name in _BOUNDS.items():
         if own in described:
             described[name] = described.pop(own)
+    for inner in (*described.get("anyOf", []), *described.get("prefixItems", [])):
+        _name_bounds(inner)
+    if isinstance(described.get("items"), dict):
+        _name_bounds(described["items"])
 
 
 def _list_of(names: list[str]) -> dict[str, Any]:
     return {"type": "array", "items": {"enum": names}, "minItems": 1, "uniqueItems": True}
+
+
+def _variants_of(pattern: str) -> dict[str, Any]:
+    """Describe the variants of a definition, which are gone once it is read."""
+    values = {
+        "description": "Dotted keys of this file, such as dataset.n_samples, each with the value "
+        "that takes the place of the one above.",
+        "type": "object",
+        "additionalProperties": True,
+    }
+    return {
+        "description": "Named sets of values that replace those above, one of which may be chosen "
+        "when the experiment is run: enginebench run FILE --variant NAME.",
+        "anyOf": [
+            {
+                "type": "object",
+                "propertyNames": {"pattern": pattern},
+                "additionalProperties": {"anyOf": [values, {"type": "null"}]},
+            },
+            {"type": "null"},
+        ],
+    }
 
 
 def _require(schema: Mapping[str, Any], prop: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from experiments.definition.wording import shown
 from experiments.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from experiments.definition.wording import KeyPath
 
@@ -74,41 +74,64 @@ def with_overrides(document: Document, overrides: Sequence[str]) -> Document:
     for override in overrides:
         label = f"--set {override if override.isprintable() else shown(override)}"
         key, equals, text = override.partition("=")
-        path = _split_key(key.strip())
+        path = split_key(key.strip())
         if not equals or not all(path):
             raise RequestError(
                 f"{label}: an override has the form key=value, such as "
                 "--set dataset.n_samples=1000."
             )
-        document = full_form(_replaced(document, path, read_value(text, label), label))
+        if path[0] == "variants":
+            raise RequestError(f"{label}: a variant cannot be set; choose one with --variant.")
+        document = full_form(replaced(document, path, read_value(text, label), {(): Place(label)}))
     return document
 
 
-def _split_key(key: str) -> tuple[str, ...]:
+def split_key(key: str) -> tuple[str, ...]:
+    """Return the path of a dotted key; everything after ``sweep.`` is one key of the sweep."""
     first, dot, rest = key.partition(".")
     return (first, rest) if first == "sweep" and dot else tuple(key.split("."))
 
 
-def _replaced(document: Document, path: tuple[str, ...], value: Any, label: str) -> Document:
+def replaced(
+    document: Document, path: tuple[str, ...], value: Any, written: Mapping[KeyPath, Place]
+) -> Document:
+    """Return a definition with one value replaced; missing sections are created.
+
+    Parameters
+    ----------
+    document : Document
+        In full form. It is not changed.
+    path : tuple of str
+        Which value.
+    value : object
+        What takes its place.
+    written : mapping of path to Place
+        Where the value was written, and what is in it, by the path from the value down.
+
+    Raises
+    ------
+    RequestError
+        If the path goes below a value that is no section.
+    """
     tree = _copied(document.tree)
+    place = written[()]
     if len(path) > 1 and path[0] not in tree:
         # one option of a default changes, not all that the default says
         if path[0] == "split":
-            workload = tree.get("workload")
-            kind = workload.get("kind") if isinstance(workload, dict) else None
-            tree["split"] = default_split(kind) if isinstance(kind, str) else None
+            tree["split"] = default_split(tree.get("workload"))
         elif path[0] == "engines":
             tree["engines"] = dict.fromkeys(EnginesOptions.model_fields)
-    in_the_way = set_value(tree, path, value)
+    in_the_way = set_value(tree, path, _copied(value))
     if in_the_way is not None:
         raise RequestError(
-            f"{label}: {'.'.join(map(str, in_the_way))} is no section, so nothing can be set in it."
+            f"{place}: {'.'.join(map(str, in_the_way))} is no section, so nothing can be set in it."
         )
     places: dict[KeyPath, Place] = {
         other: at for other, at in document.places.items() if other[: len(path)] != path
     }
-    for depth in range(1, len(path) + 1):
-        places.setdefault(path[:depth], Place(label))
+    for depth in range(1, len(path)):
+        places.setdefault(path[:depth], place)
+    places |= {(*path, *below): at for below, at in written.items()}
     return Document(tree, places)
 
 

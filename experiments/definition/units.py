@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
 
 from experiments.definition.wording import shown
 
@@ -121,3 +123,31 @@ def _amount(text: str, pattern: str, units: dict[str, int], refusal: str) -> Fra
     number = re.match(r"[0-9.]+", text)
     digits = number.group() if number else ""
     return Fraction(digits) * units[text[len(digits) :].strip()]
+
+
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "string", "pattern": SIZE_PATTERN},
+            ],
+            "examples": ["4 GiB", "500 MB"],
+        }
+    ),
+]
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": DURATION_PATTERN},
+            ],
+            "examples": ["10 min", "90 s", "1.5 h"],
+        }
+    ),
+]

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from experiments.definition.models import Experiment
+from engines.errors import SpecError
+from engines.estimators import find_estimator, kind_of
+from experiments.definition.candidates import refused_candidates
+from experiments.definition.conflicts import CONFLICT
+from experiments.definition.models import Experiment, missing_dataset
 from experiments.definition.reading import Document, Place, Problem, refuse
 from experiments.definition.schema import (
     choices,
     chooser,
     expected,
     find,
+    is_open,
     keys_at,
     known_schema,
 )
 from experiments.definition.sweep import MOST_POINTS, at_point, combinations, count_points
-from experiments.definition.wording import meant, nearest, shown, shown_path
+from experiments.definition.wording import first_repeated, meant, nearest, shown, shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +32,7 @@ if TYPE_CHECKING:
     from experiments.definition.wording import KeyPath
 
 # the other sections say what a run is called and how it is measured, which all points share
-SWEPT_SECTIONS = ("dataset", "split", "workload", "engines", "resources")
+SWEPT_SECTIONS = ("dataset", "split", "workload", "search", "engines", "resources")
 
 # unlike None, nothing that a definition can hold
 _NOTHING = object()
@@ -53,18 +57,47 @@ def validate(document: Document) -> Experiment:
     RequestError
         With one line for each problem.
     """
+    found = examine(document)
+    if isinstance(found, Experiment):
+        return found
+    refuse(found)
+    raise AssertionError("a definition that is refused has a problem")
+
+
+def examine(document: Document) -> Experiment | list[Problem]:
+    """Return the experiment that a definition describes, or all that is wrong with it.
+
+    It is what `validate` does, without raising.
+    """
     experiment = None
     problems: list[Problem] = []
     try:
         experiment = Experiment.from_tree(document.tree)
     except ValidationError as error:
         problems += _problems_of(error, document)
-    problems += _metric_problems(document)
+    problems += _dataset_problems(document)
+    problems += _metric_problems(document, ("metrics",))
+    problems += _metric_problems(document, ("search", "scoring"))
     problems += _sweep_problems(document)
-    refuse(problems)
-    if experiment is None:
-        raise AssertionError("a definition that is refused has a problem")
-    return experiment
+    return problems or experiment or []
+
+
+def points_problems(experiment: Experiment, document: Document) -> list[Problem]:
+    """Return what is wrong with any point of the sweep; see `check_points`."""
+    found: dict[Problem, Problem] = {}
+    tree = experiment.model_dump(mode="json")
+    searched: set[str] = set()
+    for point in combinations(experiment.sweep):
+        placed = at_point(tree, point)
+        at = Document(placed, _places_at(point, document, experiment))
+        try:
+            problems = list(_candidate_problems(Experiment.from_tree(placed), at, searched))
+        except ValidationError as error:
+            problems = _problems_of(error, at)
+        for problem in problems:
+            # the first point with a problem stands for the others that have it
+            found.setdefault(problem, _with_point(problem, point, document) if point else problem)
+    return list(found.values())
 
 
 def check_points(experiment: Experiment, document: Document) -> None:
@@ -83,18 +116,7 @@ def check_points(experiment: Experiment, document: Document) -> None:
         Naming the line of the sweep, the key and the value.
     """
     refuse(list(_unselected_problems(experiment, document)))
-    found: dict[Problem, Problem] = {}
-    tree = experiment.model_dump(mode="json")
-    for point in combinations(experiment.sweep):
-        placed = at_point(tree, point)
-        try:
-            Experiment.from_tree(placed)
-        except ValidationError as error:
-            places = _places_at(point, document, experiment)
-            for problem in _problems_of(error, Document(placed, places)):
-                # the first point with a problem stands for the others that have it
-                found.setdefault(problem, _with_point(problem, point, document))
-    refuse(list(found.values()))
+    refuse(points_problems(experiment, document))
 
 
 def _problems_of(error: ValidationError, document: Document) -> list[Problem]:
@@ -126,6 +148,8 @@ def _repeats_another(detail: ErrorDetails) -> bool:
 def _path_of(detail: ErrorDetails, tree: Any, schema: Mapping[str, Any]) -> KeyPath:
     """Return the path in the file; pydantic's also names the kinds that it tried."""
     location = detail["loc"]
+    if detail["type"] == CONFLICT:
+        return location
     if len(location) > 1 and chooser(schema, location[:1]) is not None:
         location = (location[0], *location[2:])
     path: KeyPath = ()
@@ -161,7 +185,7 @@ def _message(
     kind = detail["type"]
     if kind == "extra_forbidden":
         return f"unknown key{meant(path[-1], keys_at(schema, document.tree, path[:-1]))}"
-    if kind in {"value_error", "assertion_error"}:
+    if kind in {"value_error", "assertion_error", CONFLICT}:
         return str(detail["ctx"]["error"])
     section = chooser(schema, path[:-1])
     if section is not None and section[0] == path[-1]:
@@ -195,42 +219,130 @@ def _below(value: Any, key: str | int) -> Any:
     return _NOTHING
 
 
-def _metric_problems(document: Document) -> Iterator[Problem]:
+def _dataset_problems(document: Document) -> Iterator[Problem]:
+    """Find that there is no dataset, even where other trouble keeps the sections apart."""
+    workload = document.tree.get("workload")
+    kind = workload.get("kind") if isinstance(workload, dict) else None
+    renamed = {
+        nearest(key, Experiment.model_fields)
+        for key in document.tree
+        if key not in Experiment.model_fields
+    }
+    learns = isinstance(kind, str) and kind in {"kmeans", "xgboost", "estimator"}
+    if learns and document.tree.get("dataset") is None and "dataset" not in renamed:
+        place = document.place(("dataset",))
+        yield Problem(str(place), "dataset", missing_dataset(str(kind)), place.line)
+
+
+def _candidate_problems(
+    experiment: Experiment, document: Document, searched: set[str]
+) -> Iterator[Problem]:
+    """Find candidates of a search that the workload refuses; each search is looked at once."""
+    search, workload = experiment.search, experiment.workload
+    if search is None:
+        return
+    asked = f"{workload.model_dump_json()} {search.model_dump_json()}"
+    if asked in searched:
+        return
+    searched.add(asked)
+    for candidate, error in refused_candidates(search, workload):
+        yield from _problems_of_candidate(candidate, error, document)
+
+
+def _problems_of_candidate(
+    candidate: Mapping[str, Any], error: ValidationError, document: Document
+) -> Iterator[Problem]:
+    """Say what is wrong with a candidate, in the words for the workload that it stands for."""
+    space, workload = document.tree["search"]["space"], document.tree["workload"]
+    places = dict(document.places)
+    for name, value in candidate.items():
+        values = space[name]
+        index = (values.index(value),) if isinstance(values, list) else ()
+        places["workload", name] = document.place(("search", "space", name, *index))
+    placed = Document({**document.tree, "workload": {**workload, **candidate}}, places)
+    schema = known_schema()
+    for detail in error.errors(include_url=False):
+        path: KeyPath = ("workload", *detail["loc"])
+        message = _message(path, detail, placed, schema)
+        if len(path) > 1 and path[1] in candidate:
+            place, key = placed.place(path), f"search.space.{path[1]}"
+        else:
+            place, key = document.place(("search", "space")), "search.space"
+            values = ", ".join(f"{name}={shown(value)}" for name, value in candidate.items())
+            message = f"{message} (with {values})"
+        yield Problem(str(place), key, message.rstrip("."), place.line)
+
+
+def _metric_problems(document: Document, path: tuple[str, ...]) -> Iterator[Problem]:
     """Find metrics that are unknown, named twice, or for another kind of workload."""
     from experiments.metrics import METRICS
 
-    names, workload = document.tree.get("metrics"), document.tree.get("workload")
+    names, workload = _value(document.tree, path), document.tree.get("workload")
+    if isinstance(names, str) and path != ("metrics",):
+        names = [names]
     if not isinstance(names, list):
         return
     tasks = _tasks(workload, document.tree.get("sweep"))
-    fitting = [name for name, metric in METRICS.items() if not tasks or tasks & set(metric.tasks)]
+    scoring = [name for name, metric in METRICS.items() if not tasks or tasks & set(metric.tasks)]
+    response = workload.get("response") if isinstance(workload, dict) else None
+    ranks, improbable = response != "classes", response in {"classes", "ranking"}
+    fitting = [
+        name
+        for name in scoring
+        if (ranks or not METRICS[name].needs_ranking)
+        and not (improbable and METRICS[name].needs_probability)
+    ]
     for index, name in enumerate(names):
         if not isinstance(name, str):
             continue
         if name not in METRICS:
             message = f"there is no metric {shown(name)}{meant(name, fitting)}"
-        elif name not in fitting:
+        elif name not in scoring:
             message = f"{name} does not score this workload; choose from {', '.join(fitting)}"
+        elif name not in fitting:
+            message = f"{name} needs probabilities, and workload.response is {response}"
+            message = f"{message}; choose from {', '.join(fitting)}"
         elif name in names[:index]:
             message = f"{name} is named twice; name each metric once"
         else:
             continue
-        place = document.place(("metrics", index))
-        yield Problem(str(place), "metrics", message, place.line)
+        place = document.place((*path, index))
+        yield Problem(str(place), shown_path(path), message, place.line)
 
 
 def _tasks(workload: Any, sweep: Any) -> set[str]:
     """Return what the workload may turn out to learn; nothing where that is not known."""
     if not isinstance(workload, dict):
         return set()
-    swept = isinstance(sweep, dict) and bool({"workload", "workload.task"} & set(sweep))
+    changes = {"workload", "workload.task", "workload.class"}
+    swept = isinstance(sweep, dict) and bool(changes & set(sweep))
     learned = {"binary", "multiclass", "regression"}
-    if workload.get("kind") == "kmeans":
-        return {"clustering"}
-    if workload.get("kind") != "xgboost":
+    match workload.get("kind"):
+        case "kmeans":
+            return {"clustering"}
+        case "tasks":
+            return {"simulation"}
+        case "estimator" if not swept:
+            return _tasks_of_estimator(workload.get("class"))
+        case "xgboost":
+            task = workload.get("task")
+            return {task} if isinstance(task, str) and task in learned and not swept else learned
+    return set()
+
+
+def _tasks_of_estimator(path: Any) -> set[str]:
+    if not isinstance(path, str):
         return set()
-    task = workload.get("task")
-    return {task} if isinstance(task, str) and task in learned and not swept else learned
+    try:
+        kind = kind_of(find_estimator(path))
+    except SpecError:
+        return set()
+    of_kind = {
+        "classifier": {"binary", "multiclass"},
+        "regressor": {"regression"},
+        "clusterer": {"clustering"},
+    }
+    return of_kind[kind]
 
 
 def _sweep_problems(document: Document) -> Iterator[Problem]:
@@ -242,7 +354,7 @@ def _sweep_problems(document: Document) -> Iterator[Problem]:
     lists = {key: values for key, values in sweep.items() if isinstance(values, list)}
     for key, values in sweep.items():
         message = _sweep_key_message(key, sweep, document.tree, schema)
-        if message is None and key in lists and (again := _first_repeated(values)):
+        if message is None and key in lists and (again := first_repeated(values)):
             message = f"has the value {again} twice; write each value once"
         if message is not None:
             place = document.place(("sweep", key))
@@ -260,7 +372,7 @@ def _sweep_key_message(
     path = tuple(key.split("."))
     for depth in range(1, len(path) + 1):
         names: Sequence[str] = keys_at(schema, tree, path[: depth - 1])
-        if path[depth - 1] in names:
+        if path[depth - 1] in names or is_open(schema, tree, path[: depth - 1]):
             continue
         near = nearest(path[depth - 1], names)
         whole = ".".join((*path[: depth - 1], near, *path[depth:])) if near else None
@@ -274,16 +386,6 @@ def _sweep_key_message(
     for other in sweep:
         if key.startswith(f"{other}."):
             return f"is part of {other}, which is swept too; sweep one of them"
-    return None
-
-
-def _first_repeated(values: Sequence[Any]) -> str | None:
-    seen: set[str] = set()
-    for value in values:
-        text = json.dumps(value, sort_keys=True)
-        if text in seen:
-            return shown(value)
-        seen.add(text)
     return None
 
 

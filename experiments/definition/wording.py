@@ -50,5 +50,16 @@ def meant(name: Any, names: Iterable[str]) -> str:
     return f"; choose from {', '.join(names)}" if names else ""
 
 
+def first_repeated(values: Iterable[Any]) -> str | None:
+    """Return the first value that was there before, as it is shown; None if there is none."""
+    seen: set[str] = set()
+    for value in values:
+        text = json.dumps(value, sort_keys=True, default=repr)
+        if text in seen:
+            return shown(value)
+        seen.add(text)
+    return None
+
+
 def _shown_key(key: str | int) -> str:
     return str(key) if isinstance(key, int) or re.fullmatch(r"[\w.-]{1,60}", key) else shown(key)

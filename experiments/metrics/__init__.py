@@ -14,16 +14,20 @@ from experiments.metrics.catalogue import (
     Tolerance,
     check_metrics,
     default_metrics,
+    default_scoring,
     disagree,
 )
 from experiments.metrics.clustering import SILHOUETTE_SAMPLE, adjusted_rand
 from experiments.metrics.errors import PredictionsError
-from experiments.metrics.scoring import Scores, score
+from experiments.metrics.judge import HeldOutJudge
+from experiments.metrics.scoring import Scores, score, score_held_out
+from experiments.metrics.simulation import reference_price, score_estimate
 
 __all__ = [
     "AGREEMENT_RAND",
     "METRICS",
     "SILHOUETTE_SAMPLE",
+    "HeldOutJudge",
     "Metric",
     "PredictionsError",
     "Scores",
@@ -31,6 +35,10 @@ __all__ = [
     "adjusted_rand",
     "check_metrics",
     "default_metrics",
+    "default_scoring",
     "disagree",
+    "reference_price",
     "score",
+    "score_estimate",
+    "score_held_out",
 ]

@@ -11,12 +11,13 @@ from experiments.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Task = Literal["clustering", "binary", "multiclass", "regression"]
-Kind = Literal["kmeans", "xgboost"]
+Task = Literal["clustering", "binary", "multiclass", "regression", "simulation"]
+Kind = Literal["kmeans", "xgboost", "estimator", "tasks"]
 
 CLUSTERING: tuple[Task, ...] = ("clustering",)
 CLASSIFICATION: tuple[Task, ...] = ("binary", "multiclass")
 REGRESSION: tuple[Task, ...] = ("regression",)
+SIMULATION: tuple[Task, ...] = ("simulation",)
 
 # Two engines whose labels have a smaller adjusted Rand index found different clusterings: at 0.95
 # between one and three rows in a hundred have changed sides, and rounding moves far fewer.
@@ -51,7 +52,7 @@ class Metric:
     ----------
     title : str
         Its name in a table.
-    tasks : tuple of {"clustering", "binary", "multiclass", "regression"}
+    tasks : tuple of {"clustering", "binary", "multiclass", "regression", "simulation"}
         What it can score.
     higher_is_better : bool
         Which way is up.
@@ -61,6 +62,13 @@ class Metric:
         Whether it compares with a true label.
     description : str
         One sentence with the definition.
+    needs_probability : bool
+        Whether it needs the probabilities of the classes.
+    needs_ranking : bool
+        Whether it needs the order of the rows, which the decision function of two classes gives,
+        and which probabilities give.
+    needs_centers : bool
+        Whether it needs the model's centres.
     """
 
     title: str
@@ -69,6 +77,9 @@ class Metric:
     tolerance: Tolerance
     needs_label: bool
     description: str
+    needs_probability: bool = False
+    needs_ranking: bool = False
+    needs_centers: bool = False
 
 
 # Tolerances answer "would a reader draw another conclusion?", not "are the bits the same?". Bounded
@@ -90,6 +101,8 @@ _RATIO = Tolerance(relative=0.05)
 _SILHOUETTE = Tolerance(absolute=0.02)
 # The counterpart of AGREEMENT_RAND.
 _RAND = Tolerance(absolute=0.05)
+# The blocks of a simulation are the same everywhere, and so must be what they add up to.
+_EXACT = Tolerance()
 
 METRICS: dict[str, Metric] = {
     "accuracy": Metric(
@@ -125,8 +138,10 @@ METRICS: dict[str, Metric] = {
         higher_is_better=True,
         tolerance=_RANKING,
         needs_label=True,
-        description="Exact area under the ROC curve, ties counted half; with more than two classes "
-        "the unweighted mean of each class against the rest.",
+        description="Exact area under the ROC curve, ties counted half, by the decision function "
+        "where there is one and by the probability otherwise; with more than two classes the "
+        "unweighted mean of each class against the rest, by the probabilities.",
+        needs_ranking=True,
     ),
     "log_loss": Metric(
         title="Log loss",
@@ -136,6 +151,7 @@ METRICS: dict[str, Metric] = {
         needs_label=True,
         description="Mean negative natural logarithm of the probability given to the true class, "
         "clipped to [2.2e-16, 1 - 2.2e-16].",
+        needs_probability=True,
     ),
     "rmse": Metric(
         title="RMSE",
@@ -170,6 +186,7 @@ METRICS: dict[str, Metric] = {
         needs_label=False,
         description="Sum of squared distances of the scored rows to the model's centre of the "
         "cluster they were assigned to.",
+        needs_centers=True,
     ),
     "silhouette": Metric(
         title="Silhouette (Euclidean)",
@@ -217,20 +234,70 @@ METRICS: dict[str, Metric] = {
         description="Share of the pairs of scored rows on which the clusters and the true classes "
         "agree, adjusted for chance: 1 for the same partition, about 0 for a random one.",
     ),
+    "estimate": Metric(
+        title="Estimate",
+        tasks=SIMULATION,
+        higher_is_better=False,
+        tolerance=_EXACT,
+        needs_label=False,
+        description="Mean of the discounted payoffs of the simulated paths; neither more nor less "
+        "of it is better.",
+    ),
+    "standard_error": Metric(
+        title="Standard error",
+        tasks=SIMULATION,
+        higher_is_better=False,
+        tolerance=_EXACT,
+        needs_label=False,
+        description="Standard deviation of the estimate: that of the payoffs over the root of "
+        "their number.",
+    ),
+    "reference_error": Metric(
+        title="Error to reference",
+        tasks=SIMULATION,
+        higher_is_better=False,
+        tolerance=_EXACT,
+        needs_label=False,
+        description="Estimate less the reference, which more paths and a control variate give; "
+        "the nearer to 0 the better.",
+    ),
+    "reference_z": Metric(
+        title="Error / standard error",
+        tasks=SIMULATION,
+        higher_is_better=False,
+        tolerance=_EXACT,
+        needs_label=False,
+        description="Magnitude of the error over the root of the squared standard errors of "
+        "estimate and reference: below 2 in 95 of 100 simulations that are right.",
+    ),
 }
 
 
-def default_metrics(kind: Kind, task: Task | None, labelled: bool) -> tuple[str, ...]:
+def default_metrics(
+    kind: Kind,
+    task: Task | None,
+    labelled: bool,
+    *,
+    probabilities: bool = True,
+    decision: bool = False,
+    centers: bool = True,
+) -> tuple[str, ...]:
     """Return the metrics of an experiment that names none: all that fit, best known first.
 
     Parameters
     ----------
-    kind : {"kmeans", "xgboost"}
+    kind : {"kmeans", "xgboost", "estimator", "tasks"}
         Kind of the workload.
-    task : {"clustering", "binary", "multiclass", "regression"} or None
-        What XGBoost learns; not read for k-means.
+    task : {"clustering", "binary", "multiclass", "regression", "simulation"} or None
+        What XGBoost or the estimator learns; not read for k-means and tasks.
     labelled : bool
         Whether the dataset has true classes to compare with.
+    probabilities : bool
+        Whether a classifier can give probabilities.
+    decision : bool
+        Whether a classifier has a decision function, which ranks the rows of two classes.
+    centers : bool
+        Whether a clusterer has centres.
 
     Returns
     -------
@@ -240,23 +307,64 @@ def default_metrics(kind: Kind, task: Task | None, labelled: bool) -> tuple[str,
     Raises
     ------
     ValueError
-        If XGBoost comes without its task.
+        If XGBoost or an estimator comes without its task.
     """
-    if kind == "xgboost" and task is None:
-        raise ValueError("The default metrics of xgboost depend on its task, and none was given.")
-    return _fitting(_tasks(kind, task), labelled)
+    tasks = _tasks(kind, task)
+    if len(tasks) > 1:
+        raise ValueError(f"The default metrics of {kind} depend on its task, and none was given.")
+    ranks = probabilities or (decision and tasks == ("binary",))
+    return _fitting(tasks, labelled, ranks=ranks, probabilities=probabilities, centers=centers)
 
 
-def check_metrics(names: Iterable[str], kind: Kind, task: Task | None, labelled: bool) -> None:
-    """Refuse metrics that do not exist, do not fit the workload or lack a label.
+def default_scoring(kind: Kind, task: Task | None) -> str:
+    """Return the metric that a search goes by when it names none.
+
+    Parameters
+    ----------
+    kind, task
+        As for `default_metrics`.
+
+    Returns
+    -------
+    str
+        What ``GridSearchCV`` takes from a classifier or regressor, and the silhouette for
+        clusterings.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to search: the kind is "tasks", or the task is not given.
+    """
+    found = _tasks(kind, task)
+    if found == SIMULATION or len(found) > 1:
+        raise ValueError(f"A search of {kind} with the task {task} has no default metric.")
+    if found == CLUSTERING:
+        return "silhouette"
+    return "r2" if found == REGRESSION else "accuracy"
+
+
+def check_metrics(
+    names: Iterable[str],
+    kind: Kind,
+    task: Task | None,
+    labelled: bool,
+    *,
+    section: str = "metrics",
+    probabilities: bool = True,
+    decision: bool = False,
+    centers: bool = True,
+) -> None:
+    """Refuse metrics that do not exist, do not fit the workload or lack what they need.
 
     Parameters
     ----------
     names : iterable of str
         What was asked for.
-    kind, task, labelled
+    kind, task, labelled, probabilities, decision, centers
         As for `default_metrics`; `task` may be None for xgboost while it is not known, and then
         what fits any of its tasks passes.
+    section : str
+        Key of the definition that the names stand under, for messages.
 
     Raises
     ------
@@ -264,27 +372,39 @@ def check_metrics(names: Iterable[str], kind: Kind, task: Task | None, labelled:
         Naming the first metric that is wrong, the nearest that exists and those that fit.
     """
     tasks = _tasks(kind, task)
-    fitting = _fitting(tasks, labelled)
+    ranks = probabilities or (decision and tasks == ("binary",))
+    fitting = _fitting(tasks, labelled, ranks=ranks, probabilities=probabilities, centers=centers)
+    choices = f"choose from {', '.join(fitting)}."
     seen: set[str] = set()
     for name in names:
         if name not in METRICS:
             raise RequestError(
-                f"metrics: there is no metric {name!r}{_nearest(name, fitting)}; "
-                f"choose from {', '.join(fitting)}."
+                f"{section}: there is no metric {name!r}{_nearest(name, fitting)}; {choices}"
             )
         metric = METRICS[name]
         if not set(metric.tasks) & set(tasks):
             raise RequestError(
-                f"metrics: {name} scores {_spoken(metric.tasks)}, and this workload ({kind}) is "
-                f"{_spoken(tasks)}; choose from {', '.join(fitting)}."
+                f"{section}: {name} scores {_spoken(metric.tasks)}, and this workload ({kind}) is "
+                f"{_spoken(tasks)}; {choices}"
             )
         if metric.needs_label and not labelled:
             raise RequestError(
-                f"metrics: {name} compares with true labels, and the dataset has none that are "
-                f"classes; name a label column or choose from {', '.join(fitting)}."
+                f"{section}: {name} compares with true labels, and the dataset has none that are "
+                f"classes; name a label column or {choices}"
+            )
+        unranked = metric.needs_ranking and not ranks
+        if unranked or (metric.needs_probability and not probabilities):
+            raise RequestError(
+                f"{section}: {name} needs probabilities, and this classifier gives classes alone; "
+                f"{choices}"
+            )
+        if metric.needs_centers and not centers:
+            raise RequestError(
+                f"{section}: {name} is measured from centres, and this clusterer has none; "
+                f"{choices}"
             )
         if name in seen:
-            raise RequestError(f"metrics: {name} is named twice; name each metric once.")
+            raise RequestError(f"{section}: {name} is named twice; name each metric once.")
         seen.add(name)
 
 
@@ -307,14 +427,22 @@ def disagree(name: str, a: float | None, b: float | None) -> bool:
 def _tasks(kind: Kind, task: Task | None) -> tuple[Task, ...]:
     if kind == "kmeans":
         return CLUSTERING
+    if kind == "tasks":
+        return SIMULATION
     return (task,) if task is not None else (*CLASSIFICATION, *REGRESSION)
 
 
-def _fitting(tasks: tuple[Task, ...], labelled: bool) -> tuple[str, ...]:
+def _fitting(
+    tasks: tuple[Task, ...], labelled: bool, *, ranks: bool, probabilities: bool, centers: bool
+) -> tuple[str, ...]:
     return tuple(
         name
         for name, metric in METRICS.items()
-        if set(metric.tasks) & set(tasks) and (labelled or not metric.needs_label)
+        if set(metric.tasks) & set(tasks)
+        and (labelled or not metric.needs_label)
+        and (ranks or not metric.needs_ranking)
+        and (probabilities or not metric.needs_probability)
+        and (centers or not metric.needs_centers)
     )
 
 
@@ -332,5 +460,6 @@ def _spoken(tasks: tuple[Task, ...]) -> str:
         "binary": "binary classification",
         "multiclass": "multiclass classification",
         "regression": "regression",
+        "simulation": "simulation",
     }
     return " or ".join(words[task] for task in tasks)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from experiments.metrics.errors import PredictionsError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,25 +18,50 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Classified:
-    """True classes beside predicted probabilities.
+    """True classes beside predicted ones.
 
     Parameters
     ----------
     y : ndarray of shape (n_rows,)
         Class numbers 0 ... n_classes - 1.
-    probability : ndarray of shape (n_rows,) or (n_rows, n_classes), dtype float64
-        Of the second class for two classes, of every class for more.
+    of_classes : ndarray of shape (n_rows,) or (n_rows, n_classes), dtype float64, or None
+        Probabilities of the second class for two classes, of every class for more; None from a
+        classifier that was asked for classes alone.
     classes : tuple of str
         Names of the classes, in the order of their numbers.
+    choice : ndarray of shape (n_rows,), integer, or None
+        The classifier's own choice of class, where it need not be the most probable one.
+    decision : ndarray of shape (n_rows,), dtype float64, or None
+        What ranks the rows of two classes, where that is not the probability.
     """
 
     y: NDArray[np.int32]
-    probability: NDArray[np.float64]
+    of_classes: NDArray[np.float64] | None
     classes: tuple[str, ...]
+    choice: NDArray[np.integer] | None = None
+    decision: NDArray[np.float64] | None = None
+
+    @property
+    def probability(self) -> NDArray[np.float64]:
+        """The probabilities.
+
+        Raises
+        ------
+        PredictionsError
+            If there are none.
+        """
+        if self.of_classes is None:
+            raise PredictionsError("The predictions are classes, without probabilities.")
+        return self.of_classes
 
     @cached_property
-    def predicted(self) -> NDArray[np.int64]:
-        """Class numbers: the second of two when above one half, else the most probable."""
+    def predicted(self) -> NDArray[np.integer]:
+        """Class numbers: the classifier's choice, or else the most probable.
+
+        Of two classes the second is predicted when its probability is above one half.
+        """
+        if self.choice is not None:
+            return self.choice
         if self.probability.ndim == 1:
             return (self.probability > 0.5).astype(np.int64)
         return np.asarray(self.probability.argmax(axis=1), dtype=np.int64)
@@ -47,9 +74,7 @@ class Classified:
 
 def accuracy(rows: Classified) -> float:
     """Return the share of rows whose class is predicted."""
-    from sklearn.metrics import accuracy_score
-
-    return float(accuracy_score(rows.y, rows.predicted))
+    return float(np.mean(rows.y == rows.predicted))
 
 
 def balanced_accuracy(rows: Classified) -> float:

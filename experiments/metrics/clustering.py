@@ -16,7 +16,7 @@ that data far from the origin loses no digits:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,14 +28,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from engines.prepared import Prepared
-    from experiments.metrics.rows import Accumulator
+    from experiments.metrics.rows import Accumulator, ScoredRows
 
 # Rows whose pairwise distances make the Euclidean silhouette: 25 million distances, a second.
 SILHOUETTE_SAMPLE = 5000
 
-# Distances of the silhouette's sample held at a time, in MiB.
-_DISTANCES_MIB = 64
+# Distances of the silhouette's sample held at a time.
+_DISTANCES_BYTES = 16 * 2**20
 
 # Label means closer than this share of the data's extent differ by rounding only.
 _COINCIDENT = 1e-13
@@ -43,25 +42,22 @@ _COINCIDENT = 1e-13
 
 @dataclass(frozen=True)
 class Clustered:
-    """The scored rows of a dataset with the clusters that a model put them in.
+    """Scored rows with the clusters that a model put them in.
 
     Parameters
     ----------
-    prepared : Prepared
-        The dataset, whose features are read when they are needed.
+    scored : ScoredRows
+        The rows, whose features are read when they are needed.
     labels : ndarray of shape (n_rows,)
         Cluster numbers of the model, of the scored rows in order.
-    y : ndarray of shape (n_rows,)
-        True classes; empty where there are none.
     centers : ndarray of shape (n_clusters, n_features) or None
         The model's centres.
     seed : int
         Seed of the sample of the Euclidean silhouette.
     """
 
-    prepared: Prepared
+    scored: ScoredRows
     labels: NDArray[np.integer]
-    y: NDArray[np.integer]
     centers: NDArray[np.float64] | None
     seed: int
 
@@ -79,7 +75,7 @@ def scorers(rows: Clustered, names: Collection[str]) -> dict[str, Callable[[], f
     """
     observed = np.unique(rows.labels)
     codes = np.searchsorted(observed, rows.labels).astype(np.int32)
-    n_clusters, n_rows, n_features = len(observed), len(codes), rows.prepared.n_features
+    n_clusters, n_rows, n_features = len(observed), len(codes), rows.scored.n_features
 
     moments = Moments(codes, n_clusters, n_features)
     distances = Distances(codes, moments)
@@ -93,9 +89,9 @@ def scorers(rows: Clustered, names: Collection[str]) -> dict[str, Callable[[], f
     second: list[Accumulator] = []
     finish: dict[str, Callable[[], float]] = {}
     if "adjusted_rand" in names:
-        finish["adjusted_rand"] = lambda: adjusted_rand(rows.y, rows.labels)
+        finish["adjusted_rand"] = lambda: adjusted_rand(rows.scored.y, rows.labels)
     if "inertia" in names:
-        inertia = Inertia(rows.labels, checked_centers(rows.centers, observed, rows.prepared))
+        inertia = Inertia(rows.labels, checked_centers(rows.centers, observed, n_features))
         finish["inertia"] = lambda: inertia.total
         first.append(inertia)
     if "silhouette" in names:
@@ -113,13 +109,13 @@ def scorers(rows: Clustered, names: Collection[str]) -> dict[str, Callable[[], f
             second.append(distances)
         if "silhouette_squared" in names:
             second.append(silhouettes)
-    feed(rows.prepared, first, width=n_clusters)
-    feed(rows.prepared, second, width=n_clusters)
+    feed(rows.scored, first, width=n_clusters)
+    feed(rows.scored, second, width=n_clusters)
     return finish
 
 
 def checked_centers(
-    centers: NDArray[np.float64] | None, observed: NDArray[np.integer], prepared: Prepared
+    centers: NDArray[np.float64] | None, observed: NDArray[np.integer], n_features: int
 ) -> NDArray[np.float64]:
     """Return the model's centres, of which every cluster in use must have a finite one.
 
@@ -131,10 +127,10 @@ def checked_centers(
     """
     if centers is None:
         raise PredictionsError("The model has no centres, and the inertia is measured from them.")
-    if centers.ndim != 2 or centers.shape[1] != prepared.n_features:
+    if centers.ndim != 2 or centers.shape[1] != n_features:
         raise PredictionsError(
             f"The centres have the shape {centers.shape}, and the dataset has "
-            f"{prepared.n_features} features."
+            f"{n_features} features."
         )
     low, high = int(observed[0]), int(observed[-1])
     if low < 0 or high >= len(centers):
@@ -309,19 +305,12 @@ class SquaredSilhouettes:
         """Add a block's silhouettes."""
         from scipy.spatial.distance import cdist
 
-        codes, moments = self._codes[rows], self.moments
-        # mean squared distance of each row to the rows of each cluster, itself among its own
-        means = cdist(moments.centred(X), moments.means, "sqeuclidean")
-        means += moments.within / moments.counts
-        own = (np.arange(len(X)), codes)
-        others = moments.counts[codes] - 1
-        inner = means[own] * moments.counts[codes] / np.maximum(others, 1)
-        means[own] = np.inf
-        outer = means.min(axis=1)
-        larger = np.maximum(inner, outer)
-        # 0 for the only row of a cluster, and where all rows of both clusters are one point
-        counted = (others > 0) & (larger > 0)
-        self.total += float(((outer - inner)[counted] / larger[counted]).sum())
+        moments = self.moments
+        # mean squared distance of each row to the rows of each cluster, times the number of these
+        sums = cdist(moments.centred(X), moments.means, "sqeuclidean")
+        sums *= moments.counts
+        sums += moments.within
+        self.total += _sum_of_silhouettes(sums, self._codes[rows], moments.counts)
 
 
 def silhouette(X: NDArray[np.float64], labels: NDArray[np.integer]) -> float:
@@ -339,16 +328,22 @@ def silhouette(X: NDArray[np.float64], labels: NDArray[np.integer]) -> float:
     UndefinedMetricError
         If there is one cluster, or as many as rows.
     """
-    from sklearn import config_context
-    from sklearn.metrics import silhouette_score
+    from scipy.spatial.distance import cdist
 
-    n_clusters = len(np.unique(labels))
-    if not 1 < n_clusters < len(labels):
-        return _refuse(n_clusters, len(labels))
-    # The metric "euclidean" would take differences of squared norms; this name has scipy subtract
-    # the rows themselves (the default order is 2), which is exact far from the origin too.
-    with config_context(working_memory=_DISTANCES_MIB):
-        return float(silhouette_score(X, labels, metric="minkowski"))
+    codes, counts = np.unique(labels, return_inverse=True, return_counts=True)[1:]
+    n_rows, n_clusters = len(codes), len(counts)
+    if not 1 < n_clusters < n_rows:
+        return _refuse(n_clusters, n_rows)
+    order = np.argsort(codes, kind="stable")
+    by_cluster, starts = X[order], np.cumsum(counts) - counts
+    block_rows = max(1, _DISTANCES_BYTES // (8 * n_rows))
+    total = 0.0
+    for first in range(0, n_rows, block_rows):
+        block = slice(first, first + block_rows)
+        # scipy takes differences of the rows themselves, which is exact far from the origin too
+        sums = np.add.reduceat(cdist(X[block], by_cluster), starts, axis=1)
+        total += _sum_of_silhouettes(sums, codes[block], counts)
+    return total / n_rows
 
 
 def davies_bouldin(moments: Moments, distances: NDArray[np.float64]) -> float:
@@ -413,6 +408,32 @@ def _refuse(n_clusters: int, n_rows: int) -> float:
     if n_clusters == 1:
         raise UndefinedMetricError(f"all {n_rows} rows compared are in one cluster")
     raise UndefinedMetricError(f"each of the {n_rows} rows compared is a cluster of its own")
+
+
+def _sum_of_silhouettes(
+    sums: NDArray[np.float64], codes: NDArray[np.integer], counts: NDArray[Any]
+) -> float:
+    """Return the sum of the silhouettes of some rows.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (n_rows, n_clusters)
+        Sum of each row's distances to the rows of each cluster, itself among its own.
+    codes : ndarray of shape (n_rows,)
+        Cluster of each row.
+    counts : ndarray of shape (n_clusters,)
+        Rows of each cluster.
+    """
+    own = (np.arange(len(sums)), codes)
+    others = counts[codes] - 1
+    inner = sums[own] / np.maximum(others, 1)
+    means = sums / counts
+    means[own] = np.inf
+    outer = means.min(axis=1)
+    larger = np.maximum(inner, outer)
+    # 0 for the only row of a cluster, and where all rows of both clusters are one point
+    counted = (others > 0) & (larger > 0)
+    return float(((outer - inner)[counted] / larger[counted]).sum())
 
 
 def _squared_norms(X: NDArray[np.float64]) -> NDArray[np.float64]:

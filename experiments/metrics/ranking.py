@@ -1,4 +1,4 @@
-"""Scores of the order that predicted probabilities put the rows in."""
+"""Scores of the order that decisions or probabilities put the rows in."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ _NAMED = 5
 def roc_auc(rows: Classified) -> float:
     """Return the exact area under the ROC curve.
 
+    Two classes are ranked by the decision function where there is one and by the probability
+    otherwise, which is what the scorer ``roc_auc`` of scikit-learn does.
+
     With more than two classes it is the unweighted mean of each class against the rest, taken one
     class at a time so that no second array of shape (n_rows, n_classes) is made.
 
@@ -35,6 +38,8 @@ def roc_auc(rows: Classified) -> float:
         names = ", ".join(rows.classes[number] for number in absent[:_NAMED])
         more = f" and {absent.size - _NAMED} more" if absent.size > _NAMED else ""
         raise UndefinedMetricError(f"no scored row has the class {names}{more}")
+    if rows.decision is not None:
+        return float(roc_auc_score(rows.y, rows.decision))
     if rows.probability.ndim == 1:
         return float(roc_auc_score(rows.y, rows.probability))
     areas = [

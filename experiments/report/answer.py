@@ -9,15 +9,34 @@ from typing import TYPE_CHECKING
 
 from experiments.metrics import AGREEMENT_RAND, METRICS
 from experiments.report.columns import NOT_FINISHED, name_among, title
-from experiments.report.disagreements import labels_compared, median_or_none
-from experiments.report.numbers import score, seconds, significant
+from experiments.report.disagreements import (
+    find_consequences,
+    labels_compared,
+    median_or_none,
+)
+from experiments.report.numbers import number_range, score, seconds, significant
+from experiments.report.searches import budget_cut, searches_of
+from experiments.report.simulations import tell_estimates
 from experiments.report.summary import Summary, summarise
+from experiments.report.winners import (
+    find_winners,
+    group_winners,
+    same_winners,
+    tell_briefly,
+    tell_chosen,
+    winners_differ_beyond_tolerance,
+)
+from experiments.report.wording import joined, metric_title
+from experiments.report.work import FIT, SEARCH, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from experiments.report.columns import Column
     from experiments.report.disagreements import Disagreement
+    from experiments.report.halving import Resource
+    from experiments.report.winners import Winner
+    from experiments.report.work import Work
 
 _HAPPENED = {
     "timed out": "timed out",
@@ -35,10 +54,10 @@ _UNDEFINED = "undefined"
 
 @dataclass(frozen=True)
 class _Timed:
-    """The fits of one engine."""
+    """What one engine took for what was asked."""
 
     name: str
-    fit: Summary
+    took: Summary
 
 
 def answer(
@@ -47,10 +66,16 @@ def answer(
     disagreements: Sequence[Disagreement],
     *,
     clusters: bool,
+    work: Work = FIT,
+    resource: Resource | None = None,
+    budget: str = "",
 ) -> str:
-    """Say which engine fitted fastest, whether they found the same, and which did not complete.
+    """Say which engine was fastest, whether they found the same, and which did not complete.
 
-    Only what completed takes part in the comparison of times: of warm fits where there are any,
+    Where a time budget ended a search, all times are about the budget: what is told then is how far
+    each came, and what it had found.
+
+    Only what completed takes part in the comparison of times: of warm repeats where there are any,
     else of cold ones. A difference is told only where the spreads of the repeats that the table
     shows do not overlap.
 
@@ -64,6 +89,12 @@ def answer(
         Where they answer differently.
     clusters : bool
         Whether clusters were looked for.
+    work : Work
+        What was done: fits, searches or tasks.
+    resource : Resource or None
+        What halving gave more of from round to round.
+    budget : str
+        The time budget of a search, in words.
 
     Returns
     -------
@@ -71,7 +102,7 @@ def answer(
         One or two sentences with their numbers.
     """
     complete = [one for one in columns if one.counts]
-    happened = _joined(
+    happened = joined(
         [
             f"{name_among(one, columns)} {_HAPPENED.get(one.outcome, one.outcome)}"
             for one in columns
@@ -80,71 +111,250 @@ def answer(
     )
     if not complete:
         return f"No engine completed: {happened}." if happened else ""
-    found = _found(columns, agreement, disagreements, clusters=clusters)
-    first = "; ".join(part for part in (_times(columns, complete), found) if part)
+    if work is SEARCH and budget_cut(columns):
+        told = _cut_short(columns, budget)
+        differ = _refits(columns, agreement, disagreements)
+        return f"{told}{differ}. {happened}." if happened else f"{told}{differ}."
+    if work is SEARCH:
+        found = _searched(columns, agreement, disagreements, resource)
+    elif work is TASKS:
+        answered = [one for one in columns if one.answered]
+        found = tell_estimates(columns, _who(answered, columns))
+    else:
+        found = _found(columns, agreement, disagreements, clusters=clusters)
+    first = "; ".join(part for part in (_times(columns, complete, work), found) if part)
     return f"{first}. {happened}." if happened else f"{first}."
 
 
-def _times(columns: Sequence[Column], complete: Sequence[Column]) -> str:
-    """Compare the times of a fit."""
+def _times(columns: Sequence[Column], complete: Sequence[Column], work: Work) -> str:
+    """Compare the times of what was asked."""
     warm = any(record.warm for one in complete for record in one.records)
     kind = "warm" if warm else "cold"
     timed = []
     for one in complete:
-        fit = summarise(one.of_phase("fit", lambda phase: phase.wall_s, warm=warm))
-        if fit is not None:
-            timed.append(_Timed(name_among(one, columns), fit))
+        took = summarise(one.of_phase(work.phase, lambda phase: phase.wall_s, warm=warm))
+        if took is not None:
+            timed.append(_Timed(name_among(one, columns), took))
     if not timed:
-        return "No fit was measured"
+        return f"No {work.one} was measured"
     # the sort is stable: of equals the one that was asked for first leads
-    fastest, *others = sorted(timed, key=lambda one: one.fit.median)
+    fastest, *others = sorted(timed, key=lambda one: one.took.median)
     if not others:
-        took = f"{kind} fit took {seconds(fastest.fit.median)}"
+        told = f"{kind} {work.one} took {seconds(fastest.took.median)}"
         if len(columns) > 1 and [one.outcome for one in complete] == ["completed"]:
-            return f"Only {fastest.name} completed, and its {took}"
-        return f"{fastest.name}'s {took}"
-    level = [one for one in others if one.fit.low <= fastest.fit.high]
+            return f"Only {fastest.name} completed, and its {told}"
+        return f"{fastest.name}'s {told}"
+    level = [one for one in others if one.took.low <= fastest.took.high]
     slower = [one for one in others if one not in level]
     if not level:
-        text = f"{fastest.name} fitted fastest: {_slower(slower, kind, fastest)}"
+        text = f"{fastest.name} {work.fastest}: {_slower(slower, f'{kind} {work.one}', fastest)}"
     else:
         text = (
-            f"No difference shown in {kind} fits: the times of {_with_times(level)} overlap with "
-            f"those of {_with_times([fastest])}"
+            f"No difference shown in {kind} {work.many}: the times of {_with_times(level)} "
+            f"overlap with those of {_with_times([fastest])}"
         )
         if slower:
-            text += f"; compared with {fastest.name}, {_slower(slower, kind, fastest)}"
-    return text + _once_only(timed)
+            told = _slower(slower, f"{kind} {work.one}", fastest)
+            text += f"; compared with {fastest.name}, {told}"
+    return text + _once_only(timed, work)
 
 
-def _slower(slower: Sequence[_Timed], kind: str, fastest: _Timed) -> str:
+def _slower(slower: Sequence[_Timed], what: str, fastest: _Timed) -> str:
     """Say how many times as long the others took, or how long where that is no number."""
     first, *further = slower
-    if fastest.fit.median <= 0:
-        told = [f"{first.name}'s {kind} fit took {seconds(first.fit.median)}"]
-        told += [f"{one.name}'s {seconds(one.fit.median)}" for one in further]
+    if fastest.took.median <= 0:
+        told = [f"{first.name}'s {what} took {seconds(first.took.median)}"]
+        told += [f"{one.name}'s {seconds(one.took.median)}" for one in further]
     else:
-        told = [f"{first.name}'s {kind} fit took {_times_as_much(first, fastest)} times as long"]
+        told = [f"{first.name}'s {what} took {_times_as_much(first, fastest)} times as long"]
         told += [f"{one.name}'s {_times_as_much(one, fastest)} times" for one in further]
-    return _joined(told)
+    return joined(told)
 
 
 def _times_as_much(one: _Timed, fastest: _Timed) -> str:
-    ratio = one.fit.median / fastest.fit.median
+    ratio = one.took.median / fastest.took.median
     return _distinct(ratio, 3 if ratio >= 100 else 2)
 
 
-def _once_only(timed: Sequence[_Timed]) -> str:
-    """Admit that a single fit has no spread."""
-    once = [one.name for one in timed if one.fit.n == 1]
+def _once_only(timed: Sequence[_Timed], work: Work) -> str:
+    """Admit that a single repeat has no spread."""
+    once = [one.name for one in timed if one.took.n == 1]
     if not once:
         return ""
-    which = "one fit each" if len(once) == len(timed) else f"one fit only of {_joined(once)}"
+    which = (
+        f"one {work.one} each"
+        if len(once) == len(timed)
+        else f"one {work.one} only of {joined(once)}"
+    )
     return f" ({which}, so chance is not excluded)"
 
 
 def _with_times(timed: Sequence[_Timed]) -> str:
-    return _joined([f"{one.name} ({seconds(one.fit.median)})" for one in timed])
+    return joined([f"{one.name} ({seconds(one.took.median)})" for one in timed])
+
+
+def _cut_short(columns: Sequence[Column], budget: str) -> str:
+    """Say how far each search came before its time was over, and what it had found by then."""
+    answered = [one for one in columns if one.answered and searches_of(one)]
+    tried = {
+        name_among(one, columns): [search.tried for search in searches_of(one)] for one in answered
+    }
+    cut = [one for one in answered if any(search.cut for search in searches_of(one))]
+    names = [name_among(one, columns) for one in cut]
+    if len(columns) == 1:
+        after = _counted(tried[names[0]])
+    else:
+        after = joined([f"{_counted(tried[name])} ({name})" for name in names])
+    searches = [search for one in cut for search in searches_of(one)]
+    planned = next((search.planned for search in searches if search.planned is not None), None)
+    of = "" if planned is None else f" of {planned:,.0f}"
+    rounds = " in all rounds" if any(search.halves for search in searches) else ""
+    limit = f"The time budget of {budget}" if budget else "The time budget"
+    ended = "searches" if len(searches) > 1 else "search"
+    told = f"{limit} ended the {ended} after {after}{of} candidates{rounds}"
+    parts = [f"{told}, so the times are those of the budget and say nothing of speed"]
+    whole = [name_among(one, columns) for one in answered if one not in cut]
+    if whole:
+        parts.append(f"{joined(whole)} came to the end")
+    elif len(answered) > 1:
+        parts.append(_furthest(answered, columns))
+    parts.append(_best_so_far(find_winners(columns)))
+    return "; ".join(part for part in parts if part)
+
+
+def _furthest(answered: Sequence[Column], columns: Sequence[Column]) -> str:
+    """Say who completed most, as far as the repeats do not overlap."""
+    completed = {
+        one: [search.numbers["completed"] or 0.0 for search in searches_of(one)] for one in answered
+    }
+    most = max(min(counts) for counts in completed.values())
+    leading = [one for one, counts in completed.items() if max(counts) >= most]
+    if len(leading) == len(answered):
+        return f"{_who(answered, columns)} completed about as many"
+    return f"{_who(leading, columns)} completed most"
+
+
+def _counted(counts: Sequence[float]) -> str:
+    least, most = min(counts), max(counts)
+    return f"{least:,.0f}" if least == most else number_range(least, most)
+
+
+def _best_so_far(winners: Sequence[Winner]) -> str:
+    """Tell the best score that each found in its time."""
+    if not winners:
+        return ""
+    told = []
+    for one in winners:
+        scores = " or ".join(dict.fromkeys(map(_score, one.scores)))
+        params = tell_briefly(one)
+        whose = f" on {one.name}" if len(winners) > 1 else ""
+        told.append(f"{scores}{whose}{f' ({params})' if params else ''}")
+    return f"the best {metric_title(winners[0].refit)} by then is {joined(told)}"
+
+
+def _searched(
+    columns: Sequence[Column],
+    agreement: Mapping[frozenset[str], float],
+    disagreements: Sequence[Disagreement],
+    resource: Resource | None,
+) -> str:
+    """Say whether those that answered chose the same candidate, and how it did."""
+    winners = find_winners(columns)
+    answered = [one for one in columns if one.answered]
+    if len(winners) < len(answered):
+        without = joined(
+            [
+                name_among(one, columns)
+                for one in answered
+                if name_among(one, columns) not in {winner.name for winner in winners}
+            ]
+        )
+        return f"which candidate is best on {without} is not known"
+    if not winners:
+        return ""
+    chosen = _winner(winners, columns, disagreements, resource)
+    return f"{chosen}{_refits(columns, agreement, disagreements)}"
+
+
+def _refits(
+    columns: Sequence[Column],
+    agreement: Mapping[frozenset[str], float],
+    disagreements: Sequence[Disagreement],
+) -> str:
+    """Say in what the refitted models differ: those of one candidate, and those of several."""
+    winners = find_winners(columns)
+    alone = len(winners) > 1 and same_winners(winners) and winners[0].settled
+    differing = _metrics([one.about for one in disagreements])
+    follows = _metrics(find_consequences(columns, agreement))
+    told = ""
+    if follows:
+        told = f"; the refitted models are of different candidates, and so differ in {follows}"
+    if differing and alone:
+        told += f", but its refits differ in {differing}"
+    elif differing and len(winners) < sum(one.answered for one in columns):
+        told += f"; the refitted models differ in {differing}"
+    elif differing:
+        told += f"; refitted models of the same candidate differ in {differing} as well"
+    return told
+
+
+def _metrics(names: Sequence[str]) -> str:
+    told = [metric_title(name) for name in names if name in METRICS]
+    if "labels" in names:
+        told.append("the clusters that they find")
+    return joined(told)
+
+
+def _winner(
+    winners: Sequence[Winner],
+    columns: Sequence[Column],
+    disagreements: Sequence[Disagreement],
+    resource: Resource | None,
+) -> str:
+    first, names = winners[0], {one.name for one in winners}
+    who = _who([one for one in columns if name_among(one, columns) in names], columns)
+    metric = metric_title(first.refit)
+    same = same_winners(winners)
+    if not same or not first.settled:
+        near = "beyond" if winners_differ_beyond_tolerance(winners) else "within"
+        scores = f"with scores {near} the tolerance of {metric}"
+        groups = group_winners(winners)
+        if same:
+            chosen = tell_chosen(first, winners)
+            return f"{who} chose different candidates from repeat to repeat, {chosen}, {scores}"
+        if len(groups) == len(winners):
+            told = joined([_chosen(one, winners) for one in winners])
+            return f"{who} chose different candidates, {told}, {scores}"
+        told = joined([_chosen_alike(group, winners) for group in groups])
+        return f"{told}, {scores}"
+    if any(one.about == f"folds.{first.refit}" for one in disagreements):
+        scored = [f"{_score(one.scores[0])} on {one.name}" for one in winners]
+        return (
+            f"{who} chose {tell_chosen(first)}, but its {metric} differs beyond the tolerance: "
+            f"{joined(scored)}"
+        )
+    chosen = f"{'' if len(winners) == 1 else 'the same candidate, '}{tell_chosen(first)}"
+    known = [score for one in winners for score in one.scores if score is not None]
+    if not known:
+        return f"{who} chose {chosen}"
+    least, most = _score(min(known)), _score(max(known))
+    value = least if least == most else f"{least} to {most}"
+    records = [record for one in winners for record in one.column.records]
+    few = "" if resource is None else resource.too_few(records)
+    on = f" of only {few}" if few else ""
+    return f"{who} chose {chosen} ({metric} {value} over the folds{on})"
+
+
+def _chosen(winner: Winner, winners: Sequence[Winner]) -> str:
+    differ = "" if winner.settled else " (whose repeats differ)"
+    return f"{tell_chosen(winner, winners)} on {winner.name}{differ}"
+
+
+def _chosen_alike(group: Sequence[Winner], winners: Sequence[Winner]) -> str:
+    """Say what engines chose that chose the same."""
+    who = joined([one.name for one in group])
+    differ = "" if group[0].settled else " (as repeats differ)"
+    return f"{who} chose {tell_chosen(group[0], winners)}{differ}"
 
 
 def _found(
@@ -173,7 +383,9 @@ def _clusters(
     everyone = len(answered) == len(columns)
     who = _who(answered, columns)
     metrics = [one.about for one in disagreements if one.about != "labels"]
-    differing = f", but differ in {_joined([_title(name) for name in metrics])}" if metrics else ""
+    differing = (
+        f", but differ in {joined([metric_title(name) for name in metrics])}" if metrics else ""
+    )
     if not labels_compared(answered, agreement):
         # two implementations of one engine have no pair of labels either
         return f"whether {who} found the same clusters is not known{differing}"
@@ -196,13 +408,13 @@ def _scores(
     columns: Sequence[Column],
     disagreements: Sequence[Disagreement],
 ) -> str:
-    metric = _title(name)
+    metric = metric_title(name)
     shown = {name_among(one, columns): _score(median_or_none(one.metric(name))) for one in answered}
-    others = [_title(one.about) for one in disagreements if one.about not in {name, "labels"}]
+    others = [metric_title(one.about) for one in disagreements if one.about not in {name, "labels"}]
     if name in {one.about for one in disagreements}:
-        told = _joined([f"{value} on {column}" for column, value in shown.items()])
+        told = joined([f"{value} on {column}" for column, value in shown.items()])
         text = f"{metric} differs beyond its tolerance: {told}"
-        return f"{text} (and so does {_joined(others)})" if others else text
+        return f"{text} (and so does {joined(others)})" if others else text
     if len(answered) == 1:
         ((column, value),) = shown.items()
         return f"{column}'s {metric} is {value}"
@@ -218,20 +430,14 @@ def _scores(
             f"{_who(answered, columns)} scored alike ({metric} {_score(min(known))} to "
             f"{_score(max(known))})"
         )
-    return f"{text}, but differ in {_joined(others)}" if others else text
+    return f"{text}, but differ in {joined(others)}" if others else text
 
 
 def _who(some: Sequence[Column], columns: Sequence[Column]) -> str:
     """Name engines; all of them by their number."""
     if len(some) == len(columns) and len(some) in _ALL:
         return _ALL[len(some)]
-    return _joined([name_among(one, columns) for one in some])
-
-
-def _title(name: str) -> str:
-    """Return a metric's title as it stands within a sentence."""
-    shown = METRICS[name].title if name in METRICS else name
-    return f"{shown[0].lower()}{shown[1:]}" if shown[1:2].islower() else shown
+    return joined([name_among(one, columns) for one in some])
 
 
 def _score(value: float | None) -> str:
@@ -255,8 +461,3 @@ def _distinct(value: float, digits: int) -> str:
 def _down(value: float) -> str:
     """Round down to three decimals, so that a value is at least what is told of it."""
     return f"{math.floor(value * 1000) / 1000:.3f}"
-
-
-def _joined(texts: Sequence[str]) -> str:
-    *first, last = texts or [""]
-    return f"{', '.join(first)} and {last}" if first else last

@@ -5,16 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from experiments.errors import RequestError
+from experiments.records import point_key
+from experiments.report.candidates import best_candidates, count_tried, has_candidates
 from experiments.report.columns import NOT_FINISHED
 from experiments.report.folder import read_run
 from experiments.report.footnotes import sentence, shown
+from experiments.report.halving import warn_of_few_rows
 from experiments.report.numbers import memory
+from experiments.report.searches import read_search
 from experiments.report.tables import build_tables
+from experiments.report.work import SEARCH, TASKS, asked_work
+from experiments.search.log import TABLE_FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from experiments.records import Record
+    from experiments.report.candidates import BestCandidates
     from experiments.report.folder import RunFiles
     from experiments.report.tables import Table
 
@@ -35,6 +43,12 @@ _NOT_TUNED = (
 _PREPARED_BEFORE = (
     "Preparing the data: reading the source, splitting and scaling happened once, before any "
     "engine started, and is in no time."
+)
+
+_BEST_OF_MANY = (
+    "The winner's score on new data: the best of many candidates is chosen by its mean over the "
+    "folds, which is therefore too good by chance; its score on held-out rows, where some are held "
+    "out, is not."
 )
 
 
@@ -64,6 +78,8 @@ class Report:
         The YAML as run.
     records : tuple of Record
         What all of it was made from.
+    candidates : tuple of BestCandidates
+        The best candidates of each engine; empty without a search.
     """
 
     folder: Path
@@ -81,6 +97,7 @@ class Report:
     versions: dict[str, str]
     definition: str
     records: tuple[Record, ...]
+    candidates: tuple[BestCandidates, ...] = ()
 
     @property
     def completed(self) -> bool:
@@ -103,6 +120,7 @@ def build_report(folder: Path) -> Report:
     about = files.description
     first = files.records[0] if files.records else None
     rounds = len({record.round for record in files.records})
+    candidates, lacking = _candidates(files)
     return Report(
         folder=folder,
         run=str(about.get("run") or folder.name),
@@ -113,13 +131,41 @@ def build_report(folder: Path) -> Report:
         granted=_granted(tables),
         tables=tables,
         footnotes=footnotes,
-        warnings=_warnings(files, tables, rounds),
-        limits=_limits(tables, rounds),
+        warnings=(*_warnings(files, tables, rounds), *lacking),
+        limits=_limits(files, tables, rounds),
         host=_host(_section(about, "host"), about.get("commit")),
         versions={str(k): str(v) for k, v in _section(about, "versions").items()},
         definition=files.definition,
         records=files.records,
+        candidates=candidates,
     )
+
+
+def _candidates(files: RunFiles) -> tuple[tuple[BestCandidates, ...], tuple[str, ...]]:
+    """Return the best candidates, or why there are none where there should be."""
+    refits = _refits(files)
+    if not has_candidates(files.path):
+        lacking = f"The best candidates are not listed, as the run folder has no {TABLE_FILE}."
+        return (), ((lacking,) if refits else ())
+    try:
+        return best_candidates(files.path, refits), ()
+    except RequestError as exc:
+        return (), (f"The best candidates are not listed: {exc}",)
+
+
+def _refits(files: RunFiles) -> dict[str, str]:
+    """Return the metric that chooses the winner at each point with a search, by its key."""
+    refits = {
+        point_key(record.point): found.refit
+        for record in files.records
+        if (found := read_search(record.model)) is not None
+    }
+    # what was planned is known even of searches that left no record
+    for point in files.points:
+        refit = _section(files.about(point), "search").get("refit")
+        if isinstance(refit, str):
+            refits[point_key(point)] = refit
+    return refits
 
 
 def _section(content: dict[str, Any], name: str) -> dict[str, Any]:
@@ -132,10 +178,13 @@ def _workload(files: RunFiles) -> str:
     swept = {key for point in files.points for key in point}
     if not workload or "workload" in swept:
         return ""
+    own = {f"parameters.{name}": value for name, value in _section(workload, "parameters").items()}
     options = ", ".join(
-        f"{name} {shown(value)}"
-        for name, value in workload.items()
-        if name != "kind" and value is not None and f"workload.{name}" not in swept
+        f"{name.removeprefix('parameters.')} {shown(value)}"
+        for name, value in {**workload, **own}.items()
+        if name not in {"kind", "parameters"}
+        and value is not None
+        and f"workload.{name}" not in swept
     )
     return f"{workload.get('kind', '?')}: {options}" if options else str(workload.get("kind", "?"))
 
@@ -164,8 +213,8 @@ def _warnings(files: RunFiles, tables: tuple[Table, ...], rounds: int) -> tuple[
             "is not in the tables."
         )
     if any(head.outcome == NOT_FINISHED for table in tables for head in table.heads):
-        found.append("The run ended before its plan was done; the tables hold what was measured.")
-    if rounds < _FEWEST_ROUNDS_FOR_SPREAD:
+        found.append(_ended_early(files))
+    if rounds and rounds < _FEWEST_ROUNDS_FOR_SPREAD:
         found.append(
             "Each engine ran in one process only, so the spread between processes is unknown; "
             "raise measure.rounds to see it."
@@ -173,9 +222,21 @@ def _warnings(files: RunFiles, tables: tuple[Table, ...], rounds: int) -> tuple[
     if not all(table.labels_compared for table in tables):
         found.append(_labels_not_compared(files))
     for point in files.points:
+        if few := warn_of_few_rows(files, point):
+            found.append(few)
         notes = _section(files.about(point), "dataset").get("notes")
         found.extend(sentence(note) for note in notes or () if isinstance(note, str))
     return tuple(dict.fromkeys(found))
+
+
+def _ended_early(files: RunFiles) -> str:
+    if files.records:
+        return "The run ended before its plan was done; the tables hold what was measured."
+    tried, known = count_tried(files.path)
+    return (
+        f"The run ended in its first search, and so there is no table: {tried:,} of {known:,} "
+        f"candidates had been tried by then, and their scores are in {files.path / TABLE_FILE}."
+    )
 
 
 def _labels_not_compared(files: RunFiles) -> str:
@@ -189,20 +250,23 @@ def _labels_not_compared(files: RunFiles) -> str:
     )
 
 
-def _limits(tables: tuple[Table, ...], rounds: int) -> tuple[str, ...]:
+def _limits(files: RunFiles, tables: tuple[Table, ...], rounds: int) -> tuple[str, ...]:
+    works = [asked_work(files.asked_at(point)) for point in files.points]
     size = (
         "These sizes of this data: a larger or wider dataset can order the engines otherwise."
         if len(tables) > 1
         else "One size of one dataset: a larger or wider one can order the engines otherwise."
     )
+    # tasks have no data
+    data = any(work is not TASKS for work in works) or not works
     limits = [
         _ONE_MACHINE,
-        size,
-        _WARM_CACHE,
+        *([size, _WARM_CACHE] if data else []),
         _NOT_TUNED,
-        _PREPARED_BEFORE,
+        *([_PREPARED_BEFORE] if data else []),
+        *([_BEST_OF_MANY] if SEARCH in works else []),
     ]
-    if rounds < _FEWEST_ROUNDS_FOR_CHANCE:
+    if 0 < rounds < _FEWEST_ROUNDS_FOR_CHANCE:
         limits.append(
             f"Statistical significance: {rounds} process{'' if rounds == 1 else 'es'} an engine "
             "are too few to tell a small difference from chance."

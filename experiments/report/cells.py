@@ -9,7 +9,7 @@ from experiments.report import numbers
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from experiments.report.tables import Cell, Row, Unit
+    from experiments.report.rows import Cell, Row, Unit
 
 _ONE: Mapping[Unit, Callable[[float | None], str]] = {
     "seconds": numbers.seconds,
@@ -31,7 +31,7 @@ class Shown(NamedTuple):
     Attributes
     ----------
     value : str
-        The median, or what stands in its place.
+        The median, with the deviation of what it is the mean of, or what stands in its place.
     beside : str
         Ratio to the baseline, or share of the whole; empty without one.
     spread : str
@@ -49,6 +49,8 @@ def show(row: Row, cell: Cell) -> Shown:
     if summary is None:
         return Shown(cell.text or numbers.MISSING)
     value = _ONE[row.unit](summary.median)
+    if cell.deviation is not None:
+        value += f" ± {numbers.deviation(cell.deviation)}"
     beside = numbers.ratio(cell.ratio) if cell.share is None else numbers.share(cell.share)
     if summary.spread == "none":
         return Shown(value, beside)

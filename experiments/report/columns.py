@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TITLES = {"sklearn": "scikit-learn", "dask": "Dask", "spark": "Spark"}
 NOT_FINISHED = "not finished"
 # the phases with a row of their own; all others are one row together
-SHOWN_PHASES = ("start", "load", "fit", "predict")
+SHOWN_PHASES = ("start", "load", "search", "refit", "tasks", "fit", "predict")
 
 
 @dataclass(frozen=True, eq=False)

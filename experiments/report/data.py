@@ -9,7 +9,8 @@ from experiments.records import plain, to_json
 
 if TYPE_CHECKING:
     from experiments.report.build import Report
-    from experiments.report.tables import Cell, Row, Table
+    from experiments.report.rows import Cell, Row
+    from experiments.report.tables import Table
 
 SCHEMA = 1
 
@@ -25,6 +26,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "started": report.started,
         "completed": report.completed,
         "tables": [_table(table) for table in report.tables],
+        "candidates": [asdict(one) for one in report.candidates],
         "footnotes": list(report.footnotes),
         "warnings": list(report.warnings),
         "host": report.host,
@@ -42,6 +44,7 @@ def _table(table: Table) -> dict[str, Any]:
         "point": table.point,
         "granted": table.granted,
         "data": table.rows_asked,
+        "searched": table.searched,
         "answer": table.answer,
         "labels_compared": table.labels_compared,
         "baseline": None if baseline is None else f"{baseline.engine}/{baseline.implementation}",
@@ -70,4 +73,6 @@ def _cell(row: Row, cell: Cell) -> dict[str, Any] | str | None:
     numbers = asdict(cell.summary)
     if row.unit == "seconds" or cell.ratio is not None:
         numbers["ratio"] = cell.ratio
+    if cell.deviation is not None:
+        numbers["std"] = cell.deviation
     return numbers

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.errors import RequestError
 from experiments.records import RECORDS_FILE, ends_torn, point_key, read_records
+from experiments.report.candidates import count_tried
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +33,7 @@ class RunFiles:
     definition : str
         ``definition.yaml`` as it stands; empty where there is none.
     records : tuple of Record
-        In the order they were written.
+        In the order they were written; none of a run that was stopped in its first search.
     torn : bool
         Whether the last line was only half written.
     """
@@ -127,7 +128,7 @@ def read_run(path: Path) -> RunFiles:
     if not path.is_dir():
         raise RequestError(f"There is no run folder {path}; give the folder that a run printed.")
     description = _description(path / DESCRIPTION_FILE)
-    if not records.exists():
+    if not records.exists() and not (description and count_tried(path)[0]):
         if not description:
             raise RequestError(
                 f"The folder {path} is not a run: it has no {RECORDS_FILE}; "
@@ -141,8 +142,8 @@ def read_run(path: Path) -> RunFiles:
         path=path,
         description=description,
         definition=_text(path / DEFINITION_FILE),
-        records=read_records(records),
-        torn=ends_torn(records),
+        records=read_records(records) if records.exists() else (),
+        torn=records.exists() and ends_torn(records),
     )
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from experiments.report.columns import NOT_FINISHED
+from experiments.report.searches import EACH_ROUND, SPREAD_INSIDE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from experiments.report.rows import Row
     from experiments.report.tables import Table
 
 _BELOW = {"range": "the least and greatest", "quartiles": "the quartiles"}
@@ -29,6 +33,9 @@ def legend(table: Table) -> str:
         if len(named) > 1:
             named = [named[0], f"from n = 5 on {named[1]}"]
         found.append(f"n: measurements; shown are the median and below it {', '.join(named)}.")
+    if any(cell.deviation is not None for row in rows.values() for cell in row.cells):
+        found.append("±: standard deviation over the folds.")
+    found.extend(_of_search(rows))
     if any(head.outcome != "completed" for head in table.heads) and table.baseline is not None:
         found.append("What did not complete, or only degraded, has no ratio.")
     whole = rows["total_wall_s"].cells if "total_wall_s" in rows else ()
@@ -47,3 +54,17 @@ def legend(table: Table) -> str:
             "the memory granted is for what runs around them."
         )
     return " ".join(found)
+
+
+def _of_search(rows: Mapping[str, Row]) -> Iterable[str]:
+    costs = [row for key, row in rows.items() if key.startswith("search_beyond_fits_s")]
+    if costs:
+        yield (
+            "Cost beyond its fits: seconds of a search that its fits and scores, shared out over "
+            "the fits at a time, do not explain, and their share of the search."
+        )
+    if any(SPREAD_INSIDE in row.meaning for row in costs):
+        yield SPREAD_INSIDE
+    counted = [row for key, row in rows.items() if key.startswith("candidates_completed")]
+    if any(EACH_ROUND in row.meaning for row in counted):
+        yield EACH_ROUND

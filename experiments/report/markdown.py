@@ -11,13 +11,17 @@ from experiments.errors import RequestError
 from experiments.report.cells import label, show
 from experiments.report.footnotes import marks, shown
 from experiments.report.legend import legend
+from experiments.report.listing import LISTED, list_candidates
 from experiments.report.text import markdown, markdown_block, markdown_code
+from experiments.search.log import TABLE_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from experiments.report.build import Report
-    from experiments.report.tables import Head, Row, Table
+    from experiments.report.candidates import BestCandidates
+    from experiments.report.rows import Row
+    from experiments.report.tables import Head, Table
 
 REPORT_FILE = "report.md"
 
@@ -64,6 +68,7 @@ def as_markdown(report: Report) -> str:
     blocks.append("\n".join(f"- {name}: {value}" for name, value in about if value))
     for table in report.tables:
         blocks.extend(_table(table, granted=table.granted != report.granted))
+    blocks.extend(_candidates(report.candidates))
     blocks.extend(_listed("## Footnotes", report.footnotes, numbered=True))
     blocks.extend(_listed("## Warnings", report.warnings))
     blocks.extend(_listed("## What this comparison does not show", report.limits))
@@ -82,22 +87,18 @@ def _table(table: Table, *, granted: bool) -> Iterable[str]:
         yield markdown(table.granted)
     if table.rows_asked:
         yield markdown(table.rows_asked)
+    if table.searched:
+        yield markdown(table.searched)
     if table.answer:
         yield f"**{markdown(table.answer)}**"
     if table.disagreements:
         lines = ["> **The engines do not agree.**", ">"]
         lines += [f"> - {markdown(one.text)}" for one in table.disagreements]
         yield "\n".join(lines)
-    lines = [
-        _line("", (_head(head) for head in table.heads)),
-        _line("---", ("---:" for _ in table.heads)),
-    ]
-    for group in table.groups:
-        lines.append(_line(f"**{group.title}**", ("" for _ in table.heads)))
-        lines += [_line(_label(row), _cells(row)) for row in group.rows]
-    yield "\n".join(lines)
-    if said := legend(table):
-        yield markdown(said)
+    if table.groups:
+        yield _grid(table)
+        if said := legend(table):
+            yield markdown(said)
     if table.problems:
         yield "\n".join(
             f"- **{markdown(one.engine)} {markdown(one.outcome)}**"
@@ -106,6 +107,17 @@ def _table(table: Table, *, granted: bool) -> Iterable[str]:
             + (f" Log: {markdown_code(one.log)}" if one.log else "")
             for one in table.problems
         )
+
+
+def _grid(table: Table) -> str:
+    lines = [
+        _line("", (_head(head) for head in table.heads)),
+        _line("---", ("---:" for _ in table.heads)),
+    ]
+    for group in table.groups:
+        lines.append(_line(f"**{markdown(group.heading)}**", ("" for _ in table.heads)))
+        lines += [_line(_label(row), _cells(row)) for row in group.rows]
+    return "\n".join(lines)
 
 
 def _line(first: str, cells: Iterable[str]) -> str:
@@ -134,13 +146,33 @@ def _marks(numbers: tuple[int, ...]) -> str:
     return f" <sup>{marks(numbers)}</sup>" if numbers else ""
 
 
-def _listed(title: str, lines: tuple[str, ...], *, numbered: bool = False) -> Iterable[str]:
+def _listed(heading: str, lines: tuple[str, ...], *, numbered: bool = False) -> Iterable[str]:
     if lines:
-        yield title
+        yield heading
         yield "\n".join(
             f"{f'{number}.' if numbered else '-'} {markdown(line)}"
             for number, line in enumerate(lines, start=1)
         )
+
+
+def _candidates(searches: tuple[BestCandidates, ...]) -> Iterable[str]:
+    """Return the best candidates of each engine."""
+    if not searches:
+        return
+    yield "## Candidates"
+    yield (
+        f"{LISTED} Every candidate is in {markdown_code(TABLE_FILE)}, which `Run.candidates` reads."
+    )
+    for one in list_candidates(searches):
+        yield f"### {markdown(one.title)}"
+        yield markdown(one.about)
+        if one.rows:
+            lines = [
+                _line(one.heads[0], map(markdown, one.heads[1:])),
+                _line("---:", ("---", *("---:" for _ in one.heads[2:]))),
+            ]
+            lines += [_line(place, map(markdown, cells)) for place, *cells in one.rows]
+            yield "\n".join(lines)
 
 
 def _meanings(tables: tuple[Table, ...]) -> Iterable[str]:
@@ -188,7 +220,7 @@ def _parameters(report: Report) -> Iterable[str]:
         yield "\n".join(lines)
 
 
-def _pairs(title: str, pairs: dict[str, str]) -> Iterable[str]:
+def _pairs(heading: str, pairs: dict[str, str]) -> Iterable[str]:
     if pairs:
-        yield title
+        yield heading
         yield "\n".join(f"- {markdown(name)}: {markdown(value)}" for name, value in pairs.items())

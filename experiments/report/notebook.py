@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from experiments.report.build import Report
-    from experiments.report.tables import Head, Row, Table
+    from experiments.report.rows import Row
+    from experiments.report.tables import Head, Table
 
 _RIGHT = ' style="text-align:right"'
 _LEFT = ' style="text-align:left"'
@@ -44,20 +45,15 @@ def _table(table: Table, *, granted: bool) -> Iterable[str]:
         yield f"<p>{hypertext(table.granted)}</p>"
     if table.rows_asked:
         yield f"<p>{hypertext(table.rows_asked)}</p>"
+    if table.searched:
+        yield f"<p>{hypertext(table.searched)}</p>"
     if table.answer:
         yield f"<p><strong>{hypertext(table.answer)}</strong></p>"
     if table.disagreements:
         yield "<p><strong>The engines do not agree.</strong></p>"
         yield _items(one.text for one in table.disagreements)
-    heads = "".join(f"<th{_RIGHT}>{_head(head)}</th>" for head in table.heads)
-    rows = []
-    for group in table.groups:
-        span = len(table.heads) + 1
-        rows.append(f'<tr><th colspan="{span}"{_LEFT}>{hypertext(group.title)}</th></tr>')
-        rows += [f"<tr><td{_LEFT}>{_label(row)}</td>{_cells(row)}</tr>" for row in group.rows]
-    yield (f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>")
-    if said := legend(table):
-        yield f"<p>{hypertext(said)}</p>"
+    if table.groups:
+        yield from _grid(table)
     if table.problems:
         yield _items(
             f"{one.engine} {one.outcome}"
@@ -66,6 +62,18 @@ def _table(table: Table, *, granted: bool) -> Iterable[str]:
             + (f" Log: {one.log}" if one.log else "")
             for one in table.problems
         )
+
+
+def _grid(table: Table) -> Iterable[str]:
+    heads = "".join(f"<th{_RIGHT}>{_head(head)}</th>" for head in table.heads)
+    rows = []
+    for group in table.groups:
+        span = len(table.heads) + 1
+        rows.append(f'<tr><th colspan="{span}"{_LEFT}>{hypertext(group.heading)}</th></tr>')
+        rows += [f"<tr><td{_LEFT}>{_label(row)}</td>{_cells(row)}</tr>" for row in group.rows]
+    yield (f"<table><thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>")
+    if said := legend(table):
+        yield f"<p>{hypertext(said)}</p>"
 
 
 def _items(texts: Iterable[str]) -> str:

@@ -65,6 +65,13 @@ def score(value: float | None) -> str:
     return shown.rstrip("0").rstrip(".") if "." in shown else shown
 
 
+def deviation(value: float | None) -> str:
+    """Return a standard deviation, of which two digits say all."""
+    if value is None:
+        return MISSING
+    return f"{value:.1e}" if value and abs(value) < 1e-4 else significant(value, 2)
+
+
 def score_range(low: float, high: float) -> str:
     """Return two scores, which may be negative: a dash between them would be a sign."""
     return f"{score(low)} to {score(high)}"
@@ -96,6 +103,15 @@ def share(value: float | None) -> str:
         return ""
     percent = value * 100
     return "0%" if percent < 0.05 else f"{significant(percent, 1 if percent < 1 else 2)}%"
+
+
+def rough_duration(value: float) -> str:
+    """Return a duration that was only guessed, in the unit that one would say it in."""
+    if value < 59.5:
+        return f"{max(value, 0):.0f} s"
+    if value < 5370:
+        return f"{value / 60:.0f} min"
+    return f"{significant(value / 3600, 2)} h"
 
 
 def _scaled(value: float) -> tuple[float, str]:

@@ -6,7 +6,7 @@ Nothing here formats a page: `terminal`, `markdown` and `notebook` show what is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from experiments.metrics import METRICS
 from experiments.report import columns as of
@@ -14,9 +14,14 @@ from experiments.report.answer import answer
 from experiments.report.columns import SHOWN_PHASES, Column
 from experiments.report.disagreements import find_disagreements, labels_compared
 from experiments.report.footnotes import Footnotes, footnotes_of
+from experiments.report.halving import read_resource
 from experiments.report.numbers import memory, seconds
-from experiments.report.summary import Summary, summarise
+from experiments.report.rows import Cell, Row, Rows, missing, once
+from experiments.report.searches import about_search, search_rows, time_budget
+from experiments.report.simulations import simulation_rows
+from experiments.report.summary import summarise
 from experiments.report.text import definition_value
+from experiments.report.work import FIT, SEARCH, TASKS, Work, asked_work, choose_work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,72 +30,31 @@ if TYPE_CHECKING:
     from experiments.report.disagreements import Disagreement
     from experiments.report.folder import RunFiles
 
-Unit: TypeAlias = Literal["seconds", "bytes", "score", "number", "text"]
 BASELINE = "sklearn"
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What one engine gave in one row.
-
-    Parameters
-    ----------
-    summary : Summary or None
-        The numbers, in full; None where nothing was measured.
-    ratio : float or None
-        Median as a multiple of the baseline's.
-    share : float or None
-        Median as a share of the whole.
-    text : str
-        What stands in place of a number.
-    """
-
-    summary: Summary | None = None
-    ratio: float | None = None
-    share: float | None = None
-    text: str = ""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One measure on all engines.
-
-    Parameters
-    ----------
-    key : str
-        Stable name, with its unit.
-    label : str
-        Name for people.
-    unit : {"seconds", "bytes", "score", "number", "text"}
-        How its numbers are shown.
-    cells : tuple of Cell
-        One a column.
-    meaning : str
-        One sentence that says what was measured.
-    marks : tuple of int
-        Footnotes.
-    """
-
-    key: str
-    label: str
-    unit: Unit
-    cells: tuple[Cell, ...]
-    meaning: str
-    marks: tuple[int, ...] = ()
-
-    @property
-    def n(self) -> int | None:
-        """Number of values in each cell where it is the same in all; None otherwise."""
-        counts = {cell.summary.n for cell in self.cells if cell.summary}
-        return counts.pop() if len(counts) == 1 else None
-
-
-@dataclass(frozen=True)
 class Group:
-    """Rows under one heading."""
+    """Rows under one heading.
+
+    Parameters
+    ----------
+    title : str
+        Stable name.
+    rows : tuple of Row
+        At least one.
+    of : str
+        What its numbers are of, where that is not plain.
+    """
 
     title: str
     rows: tuple[Row, ...]
+    of: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The name with what the numbers are of."""
+        return f"{self.title} {self.of}".strip()
 
 
 @dataclass(frozen=True)
@@ -167,7 +131,8 @@ class Table:
     heads : tuple of Head
         The columns.
     groups : tuple of Group
-        Accuracy, Time and Resources.
+        Search where there was one, its cold and warm ones apart if need be, then Accuracy, Time
+        and Resources.
     baseline : Head or None
         The column that ratios refer to; None where no engine completed.
     disagreements : tuple of Disagreement
@@ -178,6 +143,8 @@ class Table:
         What the table says, in words.
     labels_compared : bool
         False where two engines found clusters and nobody compared their labels.
+    searched : str
+        What was searched and how; empty without a search.
     """
 
     point: dict[str, Any]
@@ -190,6 +157,7 @@ class Table:
     problems: tuple[Problem, ...] = ()
     answer: str = ""
     labels_compared: bool = True
+    searched: str = ""
 
     @property
     def title(self) -> str:
@@ -231,11 +199,18 @@ def _table(files: RunFiles, point: dict[str, Any], notes: Footnotes) -> Table:
         for one in columns
     )
     agreement = files.agreement(point)
-    builder = _Rows(columns, baseline)
+    work = choose_work(columns, files.asked_at(point))
+    builder = Rows(columns, baseline)
+    resource, budget = read_resource(files, point), time_budget(files.asked_at(point))
     groups = (
-        Group("Accuracy", tuple(_accuracy(builder, agreement, notes))),
+        *(Group(title, found) for title, found in search_rows(builder, notes, resource).items()),
+        Group(
+            "Accuracy",
+            tuple(_accuracy(builder, agreement, notes)),
+            "of the refitted winner" if work is SEARCH else "",
+        ),
         Group("Time", tuple(_time(builder))),
-        Group("Resources", tuple(_resources(builder))),
+        Group("Resources", tuple(_resources(builder, work))),
     )
     disagreements = find_disagreements(columns, agreement)
     compared = labels_compared(columns, agreement) if _clusters(files, point, columns) else None
@@ -244,12 +219,22 @@ def _table(files: RunFiles, point: dict[str, Any], notes: Footnotes) -> Table:
         granted=_granted(files, point),
         rows_asked=_rows_asked(files.about(point)),
         heads=heads,
-        groups=tuple(group for group in groups if group.rows),
+        # rows of nothing but outcomes say no more than the heads
+        groups=tuple(group for group in groups if group.rows) if files.records else (),
         baseline=None if baseline is None else heads[columns.index(baseline)],
         disagreements=disagreements,
         problems=tuple(problem for one in columns for problem in _problems(one)),
-        answer=answer(columns, agreement, disagreements, clusters=compared is not None),
+        answer=answer(
+            columns,
+            agreement,
+            disagreements,
+            clusters=compared is not None,
+            work=work,
+            resource=resource,
+            budget=budget,
+        ),
         labels_compared=compared is not False,
+        searched=about_search(columns, budget),
     )
 
 
@@ -279,7 +264,9 @@ def _planned(asked: dict[str, Any]) -> tuple[int, int]:
     measure = asked.get("measure")
     if not isinstance(measure, dict):
         return 0, 0
-    rounds, warm = measure.get("rounds", 1), measure.get("warm_repeats", 1)
+    # a search is its own repetition: without being asked it is not repeated
+    unsaid = 0 if asked_work(asked) is SEARCH else 1
+    rounds, warm = measure.get("rounds", 1), measure.get("warm_repeats", unsaid)
     known = isinstance(rounds, int) and isinstance(warm, int)
     return (rounds, 1 + warm) if known else (0, 0)
 
@@ -293,10 +280,15 @@ def _granted(files: RunFiles, point: dict[str, Any]) -> str:
     if isinstance(limit := resources.get("memory_bytes"), int):
         parts.append(memory(limit))
     given = f"{' and '.join(parts)} for each engine" if parts else ""
-    rounds, repeats = _planned(files.asked_at(point))
+    asked = files.asked_at(point)
+    rounds, repeats = _planned(asked)
     plan = ""
     if repeats:
-        plan = f"{rounds} round{'' if rounds == 1 else 's'} of 1 cold fit and {repeats - 1} warm"
+        once_each = asked_work(asked).one
+        plan = (
+            f"{rounds} round{'' if rounds == 1 else 's'} of 1 cold {once_each} and "
+            f"{repeats - 1} warm"
+        )
     return "; ".join(part for part in (given, plan) if part)
 
 
@@ -313,81 +305,8 @@ def _baseline(columns: Sequence[Column]) -> Column | None:
     return next((one for one in eligible if one.engine == BASELINE), next(iter(eligible), None))
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Make rows over some columns."""
-
-    columns: list[Column]
-    baseline: Column | None
-
-    def make(
-        self,
-        key: str,
-        label: str,
-        unit: Unit,
-        values: Callable[[Column], Iterable[float | None]],
-        meaning: str,
-        *,
-        ratio: bool = False,
-        share_of: Callable[[Column], Iterable[float | None]] | None = None,
-        marks: tuple[int, ...] = (),
-        whole: bool = False,
-    ) -> Row | None:
-        """Return a row, or None where no engine has a value.
-
-        A row of `whole` processes has ratios only between processes that did all that was planned.
-        """
-        summaries = [summarise(values(one)) for one in self.columns]
-        if not any(summaries):
-            return None
-        reference, baseline = None, self.baseline
-        if ratio and len(self.columns) > 1 and baseline and _has_ratio(baseline, whole=whole):
-            reference = summaries[self.columns.index(baseline)]
-        cells = tuple(
-            self._cell(one, summary, reference if _has_ratio(one, whole=whole) else None, share_of)
-            for one, summary in zip(self.columns, summaries, strict=True)
-        )
-        return Row(key, label, unit, cells, meaning, marks)
-
-    def _cell(
-        self,
-        column: Column,
-        summary: Summary | None,
-        reference: Summary | None,
-        share_of: Callable[[Column], Iterable[float | None]] | None,
-    ) -> Cell:
-        if summary is None:
-            return Cell(text=missing(column))
-        whole = summarise(share_of(column)) if share_of else None
-        return Cell(
-            summary,
-            ratio=_quotient(summary, reference),
-            share=_quotient(summary, whole),
-        )
-
-    def texts(self, key: str, label: str, text: Callable[[Column], str], meaning: str) -> Row:
-        """Return a row of texts."""
-        cells = tuple(Cell(text=text(one) or missing(one)) for one in self.columns)
-        return Row(key, label, "text", cells, meaning)
-
-
-def _has_ratio(column: Column, *, whole: bool) -> bool:
-    return column.counts and (bool(column.whole_children) or not whole)
-
-
-def missing(column: Column) -> str:
-    """Return what stands where an engine has no number: its outcome, if that is the reason."""
-    return "" if column.outcome in {"completed", "degraded"} else column.outcome
-
-
-def _quotient(summary: Summary, reference: Summary | None) -> float | None:
-    if reference is None or not reference.median:
-        return None
-    return summary.median / reference.median
-
-
 def _accuracy(
-    rows: _Rows, agreement: dict[frozenset[str], float], notes: Footnotes
+    rows: Rows, agreement: dict[frozenset[str], float], notes: Footnotes
 ) -> Iterable[Row]:
     names = dict.fromkeys(name for one in rows.columns for name in one.metric_names())
     for name in names:
@@ -406,7 +325,7 @@ def _accuracy(
             name,
             metric.title if metric else name,
             "score",
-            lambda column, name=name: _once(column.metric(name)),  # type: ignore[misc]
+            lambda column, name=name: once(column.metric(name)),  # type: ignore[misc]
             metric.description if metric else "",
             marks=tuple(dict.fromkeys(marks)),
         )
@@ -421,24 +340,19 @@ def _accuracy(
         )
     if any(one.engine in pair for pair in agreement for one in rows.columns):
         yield _agreement(rows, agreement)
+    yield from simulation_rows(rows)
     iterations = rows.make(
         "n_iter",
         "Iterations",
         "number",
-        lambda column: _once([one.model.get("n_iter") for one in column.records]),
+        lambda column: once([one.model.get("n_iter") for one in column.records]),
         "Iterations over the training rows until the engine's own stopping rule was met.",
     )
     if iterations:
         yield iterations
 
 
-def _once(values: Sequence[float | None]) -> list[float | None]:
-    """Return all values if they differ, and one if they are the same: that is no spread."""
-    known = [value for value in values if value is not None]
-    return list(dict.fromkeys(known)) if len(set(known)) == 1 else list(known)
-
-
-def _agreement(rows: _Rows, agreement: dict[frozenset[str], float]) -> Row:
+def _agreement(rows: Rows, agreement: dict[frozenset[str], float]) -> Row:
     compared = [one.engine for one in rows.columns if any(one.engine in pair for pair in agreement)]
     to = BASELINE if BASELINE in compared else compared[0]
     cells = []
@@ -455,7 +369,7 @@ def _agreement(rows: _Rows, agreement: dict[frozenset[str], float]) -> Row:
     )
 
 
-def _time(rows: _Rows) -> Iterable[Row]:
+def _time(rows: Rows) -> Iterable[Row]:
     def wall(name: str, *, warm: bool | None = None) -> Callable[[Column], list[float | None]]:
         return lambda column: column.of_phase(name, lambda phase: phase.wall_s, warm=warm)
 
@@ -479,22 +393,8 @@ def _time(rows: _Rows) -> Iterable[Row]:
             "Read the prepared rows and hold them in the engine's memory.",
             ratio=True,
         ),
-        rows.make(
-            "fit_cold_wall_s",
-            "fit, cold",
-            "seconds",
-            wall("fit", warm=False),
-            "The first fit of a process.",
-            ratio=True,
-        ),
-        rows.make(
-            "fit_warm_wall_s",
-            "fit, warm",
-            "seconds",
-            wall("fit", warm=True),
-            "Every further fit in the same process.",
-            ratio=True,
-        ),
+        *(row for work in (SEARCH, TASKS, FIT) for row in _main_times(rows, work, wall)),
+        *_refit_times(rows, wall),
         rows.make(
             "predict_cold_wall_s",
             "predict, cold",
@@ -526,7 +426,7 @@ def _time(rows: _Rows) -> Iterable[Row]:
             "whole process",
             "seconds",
             lambda column: column.of_child(of.wall_of_child),
-            "One process from its start to its end, with all its fits and predictions.",
+            "One process from its start to its end, with all that it was asked to do.",
             ratio=True,
             whole=True,
         ),
@@ -542,16 +442,63 @@ def _time(rows: _Rows) -> Iterable[Row]:
     return (row for row in made if row)
 
 
-def _resources(rows: _Rows) -> Iterable[Row]:
+def _main_times(
+    rows: Rows, work: Work, wall: Callable[..., Callable[[Column], list[float | None]]]
+) -> Iterable[Row | None]:
+    """Return the rows of the phase that a comparison is about, cold and warm."""
+    yield rows.make(
+        f"{work.phase}_cold_wall_s",
+        f"{work.phase}, cold",
+        "seconds",
+        wall(work.phase, warm=False),
+        f"The first {work.one} of a process.",
+        ratio=True,
+    )
+    yield rows.make(
+        f"{work.phase}_warm_wall_s",
+        f"{work.phase}, warm",
+        "seconds",
+        wall(work.phase, warm=True),
+        f"Every further {work.one} in the same process.",
+        ratio=True,
+    )
+
+
+def _refit_times(
+    rows: Rows, wall: Callable[..., Callable[[Column], list[float | None]]]
+) -> Iterable[Row | None]:
+    """Return the rows of refits: cold and warm apart where there are both."""
+    meaning = "Fit the best candidate on all training rows"
+    warm, cold = (
+        any(value is not None for one in rows.columns for value in wall("refit", warm=which)(one))
+        for which in (True, False)
+    )
+    if not (warm and cold):
+        yield rows.make(
+            "refit_wall_s", "refit", "seconds", wall("refit"), f"{meaning}.", ratio=True
+        )
+        return
+    for which, repeats in (("cold", "first search"), ("warm", "further searches")):
+        yield rows.make(
+            f"refit_{which}_wall_s",
+            f"refit, {which}",
+            "seconds",
+            wall("refit", warm=which == "warm"),
+            f"{meaning}, after the {repeats} of a process.",
+            ratio=True,
+        )
+
+
+def _resources(rows: Rows, work: Work) -> Iterable[Row]:
     warm = any(record.warm for one in rows.columns for record in one.records)
     which = "warm" if warm else "cold"
     made = (
         rows.make(
-            "fit_cpu_s",
-            f"CPU time, fit {which}",
+            f"{work.phase}_cpu_s",
+            f"CPU time, {work.phase} {which}",
             "seconds",
-            lambda column: column.of_phase("fit", lambda phase: phase.cpu_s, warm=warm),
-            "CPU seconds of the whole process tree in one fit.",
+            lambda column: column.of_phase(work.phase, lambda phase: phase.cpu_s, warm=warm),
+            f"CPU seconds of the whole process tree in one {work.one}.",
             ratio=True,
         ),
         rows.make(
@@ -564,11 +511,11 @@ def _resources(rows: _Rows) -> Iterable[Row]:
             whole=True,
         ),
         rows.make(
-            "fit_cores_used",
-            f"cores used, fit {which}",
+            f"{work.phase}_cores_used",
+            f"cores used, {work.phase} {which}",
             "number",
-            lambda column: column.of_phase("fit", of.cores_used, warm=warm),
-            "CPU seconds per second of a fit.",
+            lambda column: column.of_phase(work.phase, of.cores_used, warm=warm),
+            f"CPU seconds per second of a {work.one}.",
         ),
         rows.make(
             "peak_memory_bytes",
@@ -598,6 +545,7 @@ def _resources(rows: _Rows) -> Iterable[Row]:
             "granted workers",
             _workers,
             "Worker processes (Dask) or tasks at a time (Spark), and native threads of each.",
+            blank=True,
         ),
         rows.make(
             "granted_memory_bytes",
@@ -607,6 +555,7 @@ def _resources(rows: _Rows) -> Iterable[Row]:
             "What the engine limits itself to within the memory it was granted: all workers of "
             "Dask together, the Java heap of Spark, all of it on scikit-learn. The rest is for the "
             "processes and the native memory around these.",
+            blank=True,
         ),
     )
     return (row for row in made if row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -16,18 +17,22 @@ from rich.text import Text
 from experiments.report.cells import Shown, label, show
 from experiments.report.footnotes import marks
 from experiments.report.legend import legend
+from experiments.report.listing import LISTED, list_candidates
 from experiments.report.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rich.console import RenderableType
+    from rich.console import JustifyMethod, RenderableType
 
     from experiments.report.build import Report
-    from experiments.report.tables import Head, Row, Table
+    from experiments.report.rows import Row
+    from experiments.report.tables import Head, Table
 
 _GAP = 2
 _NARROWEST_LABEL = 20
+# Three engines stand side by side at 80 columns
+_WIDEST_TEXT = 16
 _FINE = ("completed", "degraded")
 
 
@@ -68,6 +73,9 @@ def print_report(report: Report, console: Console) -> None:
                 # one unbroken line, so that the path can be copied
                 log = report.folder / problem.log
                 console.print(Text(f"  log: {clean(log)}"), soft_wrap=True)
+    if not report.records:
+        # nothing but candidates is there to be shown
+        _print_candidates(report, console)
     _print_list(console, "Footnotes", report.footnotes, numbered=True)
     _print_list(console, "Warnings", report.warnings)
 
@@ -79,6 +87,8 @@ def _table(table: Table, width: int, *, granted: bool) -> Iterable[RenderableTyp
         yield Text(clean(table.granted))
     if table.rows_asked:
         yield Text(clean(table.rows_asked))
+    if table.searched:
+        yield Text(clean(table.searched))
     if table.answer:
         yield Text()
         yield Text(clean(table.answer), style="bold")
@@ -92,6 +102,8 @@ def _table(table: Table, width: int, *, granted: bool) -> Iterable[RenderableTyp
             box=box.HEAVY,
             width=min(width, 100),
         )
+    if not table.groups:
+        return
     blocks = [_Block(table, position) for position in range(len(table.heads))]
     needed = _NARROWEST_LABEL + sum(_GAP + block.width for block in blocks)
     yield Text()
@@ -120,7 +132,8 @@ class _Block:
         """Return the text of a row."""
         shown = self._shown[row.key]
         value = clean(shown.value)
-        text = Text(value)
+        # one long text would make the table too wide for all the numbers
+        text = Text("\n".join(wrap(value, _WIDEST_TEXT)) if row.unit == "text" else value)
         if shown.beside:
             text.append(f"  {shown.beside.rjust(self._beside)}", style="cyan")
         if shown.spread:
@@ -137,7 +150,7 @@ def _side_by_side(table: Table, blocks: list[_Block]) -> Grid:
     for number, group in enumerate(table.groups):
         if number:
             grid.add_row()
-        grid.add_row(Text(group.title, style="bold"))
+        grid.add_row(Text(group.heading, style="bold"))
         for row in group.rows:
             name = Padding(_label(row), (0, 0, 0, 2))
             grid.add_row(name, *(block.cell(row) for block in blocks))
@@ -150,7 +163,7 @@ def _stacked(table: Table, position: int) -> Group:
     grid.add_column(overflow="fold", ratio=1)
     grid.add_column(overflow="fold", justify="right")
     for group in table.groups:
-        grid.add_row(Text(group.title, style="bold"))
+        grid.add_row(Text(group.heading, style="bold"))
         for row in group.rows:
             grid.add_row(Padding(_label(row), (0, 0, 0, 2)), _words(show(row, row.cells[position])))
     head = Text(" ").join(_head(table.heads[position]).split("\n"))
@@ -182,6 +195,20 @@ def _label(row: Row) -> Text:
     if row.marks:
         text.append(f" [{marks(row.marks)}]", style="dim")
     return text
+
+
+def _print_candidates(report: Report, console: Console) -> None:
+    for one in list_candidates(report.candidates):
+        console.print()
+        console.print(Text(f"Best candidates: {clean(one.title)}", style="bold"))
+        console.print(Text(clean(f"{one.about} {LISTED}")))
+        grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        for position, head in enumerate(one.heads):
+            side: JustifyMethod = "left" if position == 1 else "right"
+            grid.add_column(Text(clean(head)), justify=side, overflow="fold")
+        for cells in one.rows:
+            grid.add_row(*(Text(clean(cell)) for cell in cells))
+        console.print(grid)
 
 
 def _print_list(

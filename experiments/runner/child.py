@@ -10,17 +10,11 @@ import threading
 import traceback
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from experiments.runner.protocol import ANSWERS_FD, LIFELINE_FD, REPORTS_FD, Reporter
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from engines.base import Engine
-    from engines.specs import KMeansSpec, Spec, XGBoostSpec
-    from engines.types import Data, Model
     from experiments.runner.task import Task
 
 
@@ -62,52 +56,32 @@ def _carry_out(task: Task, reporter: Reporter) -> None:
 
 
 def _walk(task: Task, reporter: Reporter) -> None:
-    import numpy as np
-
     from engines import get_engine
     from engines.errors import UnsupportedFeatureError
-    from engines.prepared import open_prepared
-    from engines.types import Source
+    from experiments.runner.work import choose_work
 
-    spec = task.load_spec()
-    prepared = open_prepared(Path(task.dataset))
-    centers = np.load(task.initial_centers) if task.initial_centers else None
     with reporter.phase("start"):
         engine_class = get_engine(task.engine)
-        if met := engine_class.gap_for(spec):
+        # a search meets gaps candidate by candidate
+        met = None if task.search else engine_class.gap_for(task.load_spec())
+        if met:
             feature, gap = met
             raise UnsupportedFeatureError(f"{task.engine}: {feature.value}: {gap}")
         engine = engine_class(task.resources)
         engine.start()
     try:
-        with reporter.phase("load"):
-            train = engine.load(Source(prepared, "train"))
-            scored = (
-                engine.load(Source(prepared, "test")) if prepared.scored_split == "test" else train
-            )
-        saved: dict[str, Any] = {}
+        work = choose_work(task, engine, reporter)
+        work.load()
         for repeat in range(task.repeats):
             reporter.repeat = repeat
-            with reporter.phase("fit"):
-                model = _fit(engine, spec, train, centers)
-            with reporter.phase("predict"):
-                predictions = engine.predict(model, scored)
-            with reporter.phase("save"):
-                saved = _save(task, repeat, model, predictions, saved)
-            last = repeat == task.repeats - 1
-            if last:
+            content = work.carry_out(repeat)
+            facts = None
+            if repeat == task.repeats - 1:
                 with reporter.phase("inspect"):
                     facts = asdict(engine.facts())
             reporter.report(
-                "repeat",
-                saved=saved,
-                n_iter=model.n_iter,
-                parameters=[_jsonable(asdict(one)) for one in model.parameters],
-                notes=list(model.notes),
-                facts=facts if last else None,
-                lost_workers=list(engine.lost_workers()),
+                "repeat", **content, facts=facts, lost_workers=list(engine.lost_workers())
             )
-            del model, predictions
     except BrokenPipeError:
         raise
     except BaseException as exc:  # noqa: BLE001 - whatever it is, it is the outcome
@@ -117,27 +91,6 @@ def _walk(task: Task, reporter: Reporter) -> None:
         return
     with reporter.phase("stop"):
         engine.stop()
-
-
-def _fit(
-    engine: Engine[Any], spec: Spec, train: Data[Any], centers: NDArray[np.float64] | None
-) -> Model:
-    if spec.kind == "kmeans":
-        return engine.fit_kmeans(cast("KMeansSpec", spec), train, centers)
-    return engine.fit_xgboost(cast("XGBoostSpec", spec), train)
-
-
-def _save(
-    task: Task, repeat: int, model: Model, predictions: Any, before: dict[str, Any]
-) -> dict[str, Any]:
-    """Write predictions and centres, unless they are those of the repeat before."""
-    from experiments.runner.predictions import digest, write_predictions
-
-    now = digest(predictions, model.centers)
-    if before.get("digest") == now:
-        return before
-    path = Path(f"{task.predictions}-{repeat}")
-    return {"digest": now, **write_predictions(path, predictions, model.centers)}
 
 
 def _report_failure(exc: BaseException, reporter: Reporter) -> None:
@@ -161,14 +114,6 @@ def _failure(exc: BaseException) -> dict[str, str]:
         outcome = "failed"
     message = str(exc).strip().partition("\n")[0] or type(exc).__name__
     return {"outcome": outcome, "type": type(exc).__name__, "message": message}
-
-
-def _jsonable(applied: dict[str, Any]) -> dict[str, Any]:
-    """Name a value that JSON has no form for, such as a callable, by its type."""
-    plain = (str, int, float, bool, type(None))
-    return {
-        key: value if isinstance(value, plain) else repr(value) for key, value in applied.items()
-    }
 
 
 def _adopt_orphans() -> None:

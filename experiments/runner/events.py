@@ -46,6 +46,33 @@ class PhaseStarted:
 
 
 @dataclass(frozen=True)
+class CandidateScored:
+    """A candidate of a search came to its end: scored, failed or left out for want of time.
+
+    Parameters
+    ----------
+    engine : str
+        The engine that searches.
+    done, total : int
+        Candidates that came to their end, and how many there are; halving counts a candidate once
+        in each of its rounds.
+    best : float or None
+        The best mean score so far; None while no candidate has one.
+    metric : str
+        Which metric `best` is of: the one that chooses the winner.
+    seconds_left : float or None
+        How much longer the search is expected to take; None while nothing is known of it.
+    """
+
+    engine: str
+    done: int
+    total: int
+    best: float | None
+    metric: str
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
 class RecordWritten:
     """A record was appended to the run folder."""
 
@@ -60,5 +87,7 @@ class ChildEnded:
     outcome: str
 
 
-Event: TypeAlias = Preparing | Planned | ChildStarted | PhaseStarted | RecordWritten | ChildEnded
+Event: TypeAlias = (
+    Preparing | Planned | ChildStarted | PhaseStarted | CandidateScored | RecordWritten | ChildEnded
+)
 OnEvent: TypeAlias = "Callable[[Event], None]"

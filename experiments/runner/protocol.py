@@ -2,7 +2,8 @@
 
 One JSON object a line. The child reports (`phase begin`, `phase end`, `repeat`, `failure`, ...)
 and waits after each report until the runner has answered: meanwhile the runner reads what the
-tree has used, so that every second belongs to one phase, and none of the reading to any.
+tree has used, so that every second belongs to one phase, and none of the reading to any. Only the
+scores of a search (`score`) are not answered: they come in the middle of what is timed.
 
 A third pipe, the lifeline, carries nothing: it closes when the runner ends, however it ends.
 """
@@ -49,12 +50,22 @@ class Reporter:
         BrokenPipeError
             If the runner is gone.
         """
+        self.send(kind, **content)
+        if not os.read(self.answers, 1):
+            raise BrokenPipeError("the runner is gone")
+
+    def send(self, kind: str, **content: Any) -> None:
+        """Send a report and go on: for what is reported in the middle of what is timed.
+
+        Raises
+        ------
+        BrokenPipeError
+            If the runner is gone.
+        """
         line = json.dumps({"report": kind, "repeat": self.repeat, **content}) + "\n"
         view = memoryview(line.encode())
         while view:
             view = view[os.write(self.reports, view) :]
-        if not os.read(self.answers, 1):
-            raise BrokenPipeError("the runner is gone")
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:

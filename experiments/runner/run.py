@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from experiments.definition import check_host, granted
 from experiments.definition.host import granted_cores, granted_memory
@@ -19,13 +17,18 @@ from experiments.runner.folder import check_output, make_run_folder
 from experiments.runner.host import commit, describe_host, describe_software, usable_cpus
 from experiments.runner.interrupts import uninterrupted
 from experiments.runner.plan import make_plan
+from experiments.runner.predictions import write_centers
 from experiments.runner.ready import make_ready
 from experiments.runner.scoring import Scorer
+from experiments.runner.searches import Searches
 from experiments.runner.supervise import Repeat, supervise
-from experiments.runner.task import Task
+from experiments.runner.task import SearchTask, Task
+from experiments.search.log import CandidateLog
 
 if TYPE_CHECKING:
+    from engines.prepared import Prepared
     from experiments.definition import Experiment
+    from experiments.records import Record
     from experiments.runner.events import Event, OnEvent
     from experiments.runner.folder import RunFolder
     from experiments.runner.plan import PlanItem
@@ -90,12 +93,13 @@ def run_experiment(
     plan = make_plan(len(points), experiment.measure.rounds, list(experiment.engines.selected()))
     tell(Planned(len(plan)))
     scorer = Scorer(folder)
+    books = _Books(folder, scorer, CandidateLog(folder.path))
     interrupted = False
     try:
         for position, item in enumerate(plan, start=1):
             ready = points[item.point]
             tell(ChildStarted(position, len(plan), item.engine, item.round, ready.point))
-            outcome = _run_child(item, ready, folder, scorer, tell)
+            outcome = _run_child(item, ready, books, tell)
             tell(ChildEnded(item.engine, outcome))
     except KeyboardInterrupt:
         interrupted = True
@@ -107,46 +111,68 @@ def run_experiment(
     return RunResult(folder.path, interrupted)
 
 
-def _run_child(
-    item: PlanItem, ready: ReadyPoint, folder: RunFolder, scorer: Scorer, tell: OnEvent
-) -> str:
+@dataclass(frozen=True)
+class _Books:
+    """Where everything that is measured goes."""
+
+    folder: RunFolder
+    scorer: Scorer
+    candidates: CandidateLog
+
+
+def _run_child(item: PlanItem, ready: ReadyPoint, books: _Books, tell: OnEvent) -> str:
     name = f"{item.engine}-p{item.point}-r{item.round}"
+    folder = books.folder
+    searches = Searches(item, ready, books.candidates, tell)
 
     def on_repeat(repeat: Repeat, scored: bool) -> None:
+        search = searches.ended(repeat)
+
+        def record(*, scored: bool) -> Record:
+            return books.scorer.record(item, ready, repeat, search=search, scored=scored)
+
         try:
-            record = scorer.record(item, ready, repeat, scored=scored)
+            made = record(scored=scored)
         except KeyboardInterrupt:
-            append_record(folder.records, scorer.record(item, ready, repeat, scored=False))
+            append_record(folder.records, record(scored=False))
             raise
-        append_record(folder.records, record)
-        tell(RecordWritten(record))
+        append_record(folder.records, made)
+        tell(RecordWritten(made))
 
     with _Scratch() as scratch:
         task = _task(item, ready, folder.predictions / name, scratch)
         task_file = scratch / "task.json"
         task.write(task_file)
-        return supervise(
-            task,
-            task_file=task_file,
-            log=folder.logs / f"{name}.log",
-            timeout_s=ready.experiment.measure.timeout,
-            on_repeat=on_repeat,
-            on_event=tell,
-        )
+        try:
+            return supervise(
+                task,
+                task_file=task_file,
+                log=folder.logs / f"{name}.log",
+                timeout_s=ready.experiment.measure.timeout,
+                on_repeat=on_repeat,
+                on_score=searches.add,
+                on_event=tell,
+            )
+        finally:
+            with uninterrupted():
+                books.candidates.write()
 
 
 def _task(item: PlanItem, ready: ReadyPoint, predictions: Path, scratch: Path) -> Task:
     experiment = ready.experiment
     workers, threads_per_worker = granted(experiment, item.engine)
     centers = None
-    if ready.initial_centers is not None:
-        centers = str(scratch / "initial_centers.npy")
-        np.save(centers, ready.initial_centers)
+    if ready.initial_centers:
+        centers = scratch / "initial_centers.npz"
+        write_centers(centers, ready.initial_centers)
     return Task(
         engine=item.engine,
         spec=ready.spec.model_dump(),
-        dataset=str(ready.prepared.path),
-        initial_centers=centers,
+        search=_search_task(ready),
+        dataset=None if ready.prepared is None else str(ready.prepared.path),
+        placement=ready.placement,
+        predicts_host_rows=ready.predicts_host_rows,
+        initial_centers=None if centers is None else str(centers),
         repeats=1 + experiment.measure.warm_repeats,
         cpus=usable_cpus()[: granted_cores(experiment)],
         memory_bytes=granted_memory(experiment),
@@ -154,6 +180,26 @@ def _task(item: PlanItem, ready: ReadyPoint, predictions: Path, scratch: Path) -
         threads_per_worker=threads_per_worker,
         scratch=str(scratch),
         predictions=str(predictions),
+    )
+
+
+def _search_task(ready: ReadyPoint) -> SearchTask | None:
+    options, search = ready.experiment.search, ready.search
+    if options is None or search is None or ready.searched is None:
+        return None
+    return SearchTask(
+        spec=ready.searched.model_dump(),
+        candidates=search.candidates,
+        rungs=search.rungs,
+        resource=search.resource,
+        factor=None if search.resource is None else options.factor,
+        n_folds=search.n_folds,
+        seed=options.seed,
+        scoring=search.scoring,
+        refit=search.refit,
+        scored_as=ready.task,
+        parallel_over=search.parallel_over,
+        time_budget_s=options.time_budget,
     )
 
 
@@ -186,22 +232,45 @@ def _describe(
         "resources": _resources(experiment),
         "points": {
             point_key(ready.point): {
-                "dataset": {
-                    "fingerprint": ready.prepared.fingerprint,
-                    "n_features": ready.prepared.n_features,
-                    "dtype": ready.prepared.dtype,
-                    "label_kind": ready.prepared.label_kind,
-                    "n_classes": len(ready.prepared.classes),
-                    "counts": ready.prepared.counts,
-                    "notes": list(ready.prepared.notes),
-                },
+                "dataset": _describe_data(ready.prepared),
                 "resources": _resources(ready.experiment),
                 "task": ready.task,
                 "scored_on": ready.scored_on,
+                "search": _describe_search(ready),
             }
             for ready in points
         },
         "agreement": {},
+    }
+
+
+def _describe_data(prepared: Prepared | None) -> dict[str, Any] | None:
+    if prepared is None:
+        return None
+    return {
+        "fingerprint": prepared.fingerprint,
+        "n_features": prepared.n_features,
+        "dtype": prepared.dtype,
+        "label_kind": prepared.label_kind,
+        "n_classes": len(prepared.classes),
+        "counts": prepared.counts,
+        "notes": list(prepared.notes),
+    }
+
+
+def _describe_search(ready: ReadyPoint) -> dict[str, Any] | None:
+    search, options = ready.search, ready.experiment.search
+    if search is None or options is None:
+        return None
+    return {
+        "strategy": options.strategy,
+        "candidates": len(search.candidates),
+        "rungs": [asdict(rung) for rung in search.rungs],
+        "folds": search.n_folds,
+        "scoring": list(search.scoring),
+        "refit": search.refit,
+        "parallel_over": search.parallel_over,
+        "why": search.why,
     }
 
 

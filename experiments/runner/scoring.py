@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engines.monte_carlo import Estimate
 from experiments.definition.host import granted_cores
 from experiments.metrics import PredictionsError, adjusted_rand, score
+from experiments.metrics.scoring import unanswered
+from experiments.metrics.simulation import score_estimate
 from experiments.records import Failure, Record
 from experiments.runner.predictions import read_predictions
+from experiments.search.summary import summarise_search
 
 if TYPE_CHECKING:
+    from experiments.metrics import Scores
     from experiments.runner.folder import RunFolder
     from experiments.runner.plan import PlanItem
     from experiments.runner.ready import ReadyPoint
     from experiments.runner.supervise import Repeat
+    from experiments.search.log import Search
 
 
 class Scorer:
@@ -31,9 +37,29 @@ class Scorer:
         self._labels: dict[int, dict[str, dict[str, Any]]] = {}
 
     def record(
-        self, item: PlanItem, ready: ReadyPoint, repeat: Repeat, *, scored: bool = True
+        self,
+        item: PlanItem,
+        ready: ReadyPoint,
+        repeat: Repeat,
+        *,
+        search: Search | None = None,
+        scored: bool = True,
     ) -> Record:
-        """Return the record of a repeat; if it predicted, scored unless there is no time for it."""
+        """Return the record of a repeat; if it predicted, scored unless there is no time for it.
+
+        Parameters
+        ----------
+        item : PlanItem
+            Which child process.
+        ready : ReadyPoint
+            What it was asked.
+        repeat : Repeat
+            What it reported.
+        search : Search, optional
+            The candidates that it scored, if it searched.
+        scored : bool
+            Whether there is time to score.
+        """
         content = repeat.content
         metrics: dict[str, Any] = {}
         warnings: tuple[str, ...] = ()
@@ -42,7 +68,7 @@ class Scorer:
             warnings = ("The run was stopped before these predictions were scored.",)
         elif content:
             try:
-                metrics, warnings = self._score(item, ready, content["saved"])
+                metrics, warnings = self._score(item, ready, content)
             except PredictionsError as exc:
                 log = failure.log if failure else None
                 outcome, failure = "failed", Failure("PredictionsError", str(exc), log)
@@ -64,28 +90,34 @@ class Scorer:
             phases=tuple(repeat.phases),
             unaccounted_s=repeat.unaccounted_s,
             metrics=metrics,
-            model={} if content.get("n_iter") is None else {"n_iter": content["n_iter"]},
+            model=_learned(ready, repeat, search),
             parameters=tuple(content.get("parameters", ())),
             facts=content.get("facts") or {},
             warnings=(*warnings, *content.get("notes", ()), *_grants(ready, content.get("facts"))),
         )
 
     def _score(
-        self, item: PlanItem, ready: ReadyPoint, saved: dict[str, Any]
+        self, item: PlanItem, ready: ReadyPoint, content: dict[str, Any]
     ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        if ready.prepared is None:
+            return _of_estimate(ready, content["estimate"])
+        saved = content["saved"]
         key = (item.point, saved["digest"])
         if key not in self._scores:
             predictions, centers = read_predictions(saved)
+            # the candidates of a search may differ in what they can give
+            lacking = () if ready.search is None else unanswered(predictions, ready.metrics)
             scores = score(
                 ready.prepared,
                 predictions,
-                ready.metrics,
+                [name for name in ready.metrics if name not in lacking],
                 task=ready.task,
                 centers=centers,
-                seed=ready.spec.seed,
+                seed=ready.seed,
             )
-            undefined = tuple(f"{name}: {why}" for name, why in scores.undefined.items())
-            self._scores[key] = (dict(scores.values), undefined)
+            values = {name: scores.values.get(name) for name in ready.metrics}
+            told = (f"{name}: the winner of the search gives no probabilities" for name in lacking)
+            self._scores[key] = (values, (*_undefined(scores), *told))
         # only now: labels that were refused are compared with nobody's
         if ready.task == "clustering":
             self._labels.setdefault(item.point, {}).setdefault(item.engine, saved)
@@ -99,6 +131,40 @@ class Scorer:
             a, b = (read_predictions(saved[name])[0].value for name in (one, other))
             found[f"{one}~{other}"] = adjusted_rand(a.astype(np.int32), b.astype(np.int32))
         return found
+
+
+def _of_estimate(
+    ready: ReadyPoint, estimate: dict[str, Any]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    if ready.reference is None:
+        raise AssertionError("what is simulated has a reference")
+    scores = score_estimate(Estimate(**estimate), ready.reference, ready.metrics)
+    return dict(scores.values), _undefined(scores)
+
+
+def _undefined(scores: Scores) -> tuple[str, ...]:
+    return tuple(f"{name}: {why}" for name, why in scores.undefined.items())
+
+
+def _learned(ready: ReadyPoint, repeat: Repeat, search: Search | None) -> dict[str, Any]:
+    """Return what a repeat found, beside its scores."""
+    found: dict[str, Any] = {}
+    content = repeat.content
+    if content.get("n_iter") is not None:
+        found["n_iter"] = content["n_iter"]
+    if search is not None:
+        found["search"] = summarise_search(search, repeat.phases)
+    if "estimate" in content and ready.reference is not None:
+        estimate, reference = content["estimate"], ready.reference
+        found |= {
+            "estimate": estimate["price"],
+            "standard_error": estimate["standard_error"],
+            "paths": estimate["paths"],
+            "reference": reference.price,
+            "reference_standard_error": reference.standard_error,
+            "reference_paths": reference.paths,
+        }
+    return found
 
 
 def _grants(ready: ReadyPoint, facts: dict[str, Any] | None) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from experiments.runner.task import Task
 
     OnRepeat: TypeAlias = Callable[["Repeat", bool], None]
+    OnScore: TypeAlias = Callable[[dict[str, Any]], None]
 
 # A child that reported its outcome has this long to stop its engine before it is stopped
 SECONDS_TO_STOP = 30.0
@@ -77,6 +78,7 @@ def supervise(
     log: Path,
     timeout_s: float,
     on_repeat: OnRepeat,
+    on_score: OnScore,
     on_event: OnEvent,
 ) -> str:
     """Run a child process, measure it, and hand over each repeat as soon as it is complete.
@@ -94,6 +96,8 @@ def supervise(
     on_repeat : callable
         Called with each repeat, completed or not, while the child waits or after it has ended, and
         with whether there is time to score it.
+    on_score : callable
+        Called with each score of a search as it arrives, while the child goes on.
     on_event : callable
         Told of each phase.
 
@@ -111,6 +115,7 @@ def supervise(
                 log=log,
                 timeout_s=timeout_s,
                 on_repeat=on_repeat,
+                on_score=on_score,
                 on_event=on_event,
             )
         child.watch()
@@ -136,11 +141,13 @@ class _Child:
         log: Path,
         timeout_s: float,
         on_repeat: OnRepeat,
+        on_score: OnScore,
         on_event: OnEvent,
     ) -> None:
         self._task = task
         self._log = log
         self._on_repeat = on_repeat
+        self._on_score = on_score
         self._on_event = on_event
         self._repeat = Repeat(0)
         self._phase: str | None = None
@@ -193,21 +200,24 @@ class _Child:
             selector.register(self._descriptors[0], selectors.EVENT_READ)
             while not self._done:
                 selector.select(min(self._meter.seconds_to_next, 0.25))
-                for report in self._reader.lines():
-                    self._answer(report)
+                self._answer_all()
                 if self._reader.closed or self._process.poll() is not None:
-                    self._reader_drained()
+                    self._answer_all()
                     return
                 self._meter.sample_if_due()
                 if self._over_a_limit():
                     return
 
-    def _reader_drained(self) -> None:
-        for report in self._reader.lines():
-            self._answer(report)
-
-    def _answer(self, report: dict[str, Any]) -> None:
+    def _answer_all(self) -> None:
+        # taken once: the child waits from now on, also while scores that came before are kept
         arrived = time.perf_counter()
+        for report in self._reader.lines():
+            if report["report"] == "score":
+                self._on_score(report)
+            else:
+                self._answer(report, arrived)
+
+    def _answer(self, report: dict[str, Any], arrived: float) -> None:
         match report["report"]:
             case "phase begin":
                 self._begin(report)

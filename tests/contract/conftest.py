@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 N_CLUSTERS = 4
 HELD_OUT = SplitOptions(test_fraction=0.25, seed=0)
+FOLDED = SplitOptions(test_fraction=0.25, seed=0, folds=3)
 
 
 @pytest.fixture(scope="session")
@@ -94,6 +95,45 @@ def centers(blobs: Prepared) -> NDArray[np.float64]:
 def train(engine: Engine[Any], blobs: Prepared) -> Data[Any]:
     """Training rows of the clusters, loaded once for each engine."""
     return engine.load(Source(blobs, "train"))
+
+
+@pytest.fixture(scope="session")
+def folded(cache: Path) -> Prepared:
+    """Two classes and three folds; no feature has more levels than XGBoost has bins."""
+    options = ClassificationOptions(
+        source="classification",
+        n_samples=400,
+        n_features=6,
+        n_informative=4,
+        n_classes=2,
+        seed=2,
+        levels=256,
+    )
+    return prepare(options, FOLDED, label_kind="classes", min_row_groups=3, cache=cache)
+
+
+@pytest.fixture(scope="session")
+def folded_blobs(cache: Path) -> Prepared:
+    """Clusters that overlap, and three folds."""
+    options = BlobsOptions(
+        source="blobs", n_samples=400, n_features=4, centers=N_CLUSTERS, cluster_std=5.0, seed=5
+    )
+    return prepare(options, FOLDED, label_kind="classes", min_row_groups=3, cache=cache)
+
+
+@pytest.fixture(scope="session")
+def folded_regression(cache: Path) -> Prepared:
+    """Values, and three folds."""
+    options = RegressionOptions(
+        source="regression", n_samples=300, n_features=4, n_informative=3, noise=5.0, seed=1
+    )
+    return prepare(options, FOLDED, label_kind="numbers", min_row_groups=2, cache=cache)
+
+
+@pytest.fixture(scope="session")
+def everywhere(engine: Engine[Any], folded: Prepared) -> Data[Any]:
+    """Training rows of the two classes, on every worker, loaded once for each engine."""
+    return engine.load(Source(folded, "train", "everywhere"))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Open an engine, end its session in one of three ways, and print what is left of it.
+"""Open an engine, end its session in one of some ways, and print what is left of it.
 
 Run as a program by the tests: engine, prepared dataset, folder for temporary files, ending.
 """
@@ -6,19 +6,26 @@ Run as a program by the tests: engine, prepared dataset, folder for temporary fi
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from engines import get_engine
 from engines.errors import EngineFailedError, SessionError
 from engines.prepared import open_prepared
-from engines.specs import KMeansSpec, XGBoostSpec
-from engines.types import Resources, Source
+from engines.specs import EstimatorSpec, KMeansSpec, XGBoostSpec
+from engines.types import Judgement, Resources, Source, Trial
+
+if TYPE_CHECKING:
+    from engines.base import Engine
+    from engines.prepared import Prepared
 
 
 def run(engine: str, dataset: str, scratch: str, ending: str) -> None:
@@ -41,6 +48,9 @@ def run(engine: str, dataset: str, scratch: str, ending: str) -> None:
             sys.exit("the session started with next to no memory")
         return
     with opened:
+        if ending == "search":
+            search(opened, open_prepared(Path(dataset)))
+            return
         data = opened.load(Source(open_prepared(Path(dataset)), "train"))
         if ending == "fit":
             spec = KMeansSpec(n_clusters=2, init="random", max_iter=2)
@@ -51,6 +61,46 @@ def run(engine: str, dataset: str, scratch: str, ending: str) -> None:
         except EngineFailedError:
             return
         sys.exit("the fit did not fail")
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Take a while, and tell which process took it."""
+
+    def __call__(self, fit: Any, predict: Any, rows: Any) -> Judgement:
+        """Wait for a tenth of a second."""
+        predict(fit())
+        time.sleep(0.1)
+        return Judgement({"pid": float(os.getpid()), "rows": float(len(rows.X))}, 0.0, 0.1)
+
+
+def search(opened: Engine[Any], prepared: Prepared) -> None:
+    """Search while a worker is killed, fit in a loop of processes, and abandon a search."""
+    data = opened.load(Source(prepared, "train", "everywhere"))
+    spec = KMeansSpec(n_clusters=2, init="random", max_iter=2)
+    trials = [Trial(number, fold, spec) for number in range(12) for fold in range(prepared.n_folds)]
+    scores = []
+    for score in opened.score_candidates(trials, data, Slow()):
+        scores.append((score.candidate, score.fold))
+        if len(scores) == 5:
+            victim = psutil.Process(int(score.judgement.scores["pid"]))
+            if victim not in psutil.Process().children(recursive=True):
+                sys.exit("the search does not run in processes of the engine")
+            victim.kill()
+    if sorted(scores) != [(one.candidate, one.fold) for one in trials]:
+        sys.exit(f"scores are lost or there twice: {sorted(scores)}")
+    if len(opened.lost_workers()) != 1:
+        sys.exit(f"one worker was killed, and those lost are {opened.lost_workers()}")
+
+    bagging = EstimatorSpec.model_validate(
+        {"class": "sklearn.ensemble.BaggingRegressor", "parameters": {"n_estimators": 4}}
+    )
+    opened.fit_estimator(bagging, opened.load(Source(prepared, "train", "host")))
+    opened.map_tasks(math.sqrt, [1.0, 2.0])
+    abandoned = opened.score_candidates(trials, data, Slow())
+    next(abandoned)
+    # it is still there when the session ends
+    globals()["abandoned"] = abandoned
 
 
 def left() -> dict[str, object]:
@@ -67,6 +117,11 @@ def left() -> dict[str, object]:
     }
 
 
+def shared() -> list[Path]:
+    """Return what lies in shared memory by the name of this process."""
+    return [path for path in Path("/dev/shm").glob("*") if f"_{os.getpid()}_" in path.name]  # noqa: S108
+
+
 def main() -> None:
     """Print what is left, once nothing goes away any more."""
     before = dict(os.environ)
@@ -80,7 +135,7 @@ def main() -> None:
         for name in {*before, *after}
         if before.get(name) != after.get(name)
     }
-    files = [str(path) for path in Path(sys.argv[3]).rglob("*")]
+    files = [str(path) for path in (*Path(sys.argv[3]).rglob("*"), *shared())]
     print(json.dumps({**left(), "environment": changed, "files": files}))  # noqa: T201
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engines.parameters import Convert, Reject, Rename, Same
-from engines.specs import KMeansSpec, XGBoostSpec
+from engines.specs import EstimatorSpec, KMeansSpec, XGBoostSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,9 @@ def test_every_parameter_has_a_verdict(engine_class: type[Engine[Any]], spec: ty
 def test_there_are_verdicts_for_the_specifications_and_for_nothing_else(
     engine_class: type[Engine[Any]],
 ):
-    assert set(engine_class.verdicts) == {kind(spec) for spec in SPECS}
+    assert set(engine_class.verdicts) == {kind(spec) for spec in (*SPECS, EstimatorSpec)}
+    # the parameters of the estimator itself are no fields, and given to it as they are
+    assert set(engine_class.verdicts["estimator"]) == {"response", "seed"}
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=kind)

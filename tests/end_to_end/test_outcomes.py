@@ -12,14 +12,16 @@ import threading
 import time
 from pathlib import Path
 
+import pandas as pd
 import psutil
 import pytest
 
 from experiments.definition import load_experiment
 from experiments.records import read_records
 from experiments.runner import protocol
-from experiments.runner.events import PhaseStarted, RecordWritten
+from experiments.runner.events import CandidateScored, PhaseStarted, RecordWritten
 from experiments.runner.run import run_experiment
+from experiments.search.log import write_table
 
 # long enough in the fit, on every engine, for something to happen in the middle of it
 LONG_FIT = """
@@ -294,3 +296,226 @@ def test_a_killed_runner_leaves_no_process_and_no_folder_behind(tmp_path):
     deadline = time.monotonic() + 10
     while carriers() and time.monotonic() < deadline:
         time.sleep(0.1)  # the fixture then looks for processes and folders
+
+
+# 90 fits of up to a tenth of a second, so that something can happen in the middle of them
+LONG_SEARCH = """
+name: long-search
+dataset: {source: blobs, n_samples: 6_000, n_features: 10, centers: 5, cluster_std: 9, seed: 0}
+workload: {kind: kmeans, n_clusters: 8, init: random, tol: 0}
+search:
+  strategy: grid
+  space: {n_clusters: [20, 21, 22, 23, 24, 25], max_iter: [60, 61, 62, 63, 64], n_init: [2]}
+  folds: 3
+  scoring: davies_bouldin
+  parallel_over: candidates
+engines: {sklearn: {}}
+resources: {cores: 2, memory: 6 GiB}
+measure: {rounds: 1, timeout: 5 min}
+metrics: [inertia]
+"""
+
+
+class StrikeSearch:
+    """Do something once, when so many candidates of a search are done; and count them."""
+
+    def __init__(self, done, action):
+        self._done, self._action = done, action
+        self.told = 0
+
+    def __call__(self, event):
+        if isinstance(event, CandidateScored):
+            self.told = event.done
+            if event.done >= self._done and self._action is not None:
+                action, self._action = self._action, None
+                action()
+
+
+def candidates_of(folder):
+    return pd.read_parquet(folder / "candidates.parquet")
+
+
+def a_worker_of(engine):
+    """Return a process of the running child that fits candidates."""
+    if engine == "spark":
+        return max(
+            (one for one in carriers() if "engines.spark.daemon" in " ".join(one.cmdline())),
+            key=lambda one: one.cpu_times().user,
+        )
+    words = {"sklearn": "popen_loky_posix", "dask": "spawn_main"}
+    return process_named(words[engine])
+
+
+@pytest.mark.parametrize("engine", ["sklearn", "dask", "spark"])
+def test_a_worker_killed_in_a_search_loses_no_finished_candidate(experiment, tmp_path, engine):
+    asked = experiment(LONG_SEARCH, f"engines=[{engine}]")
+    strike = StrikeSearch(3, lambda: a_worker_of(engine).kill())
+    result = run_experiment(asked, output=tmp_path / "run", on_event=strike)
+    (record,) = read_records(result.folder / "records.jsonl")
+    candidates = candidates_of(result.folder)
+    assert len(candidates) == 30
+    assert record.outcome in {"degraded", "crashed"}
+    assert record.error.message
+    completed = int((candidates["outcome"] == "completed").sum())
+    assert completed >= 3
+    assert record.model["search"]["completed"] == completed
+    if record.outcome == "degraded":
+        assert completed == 30
+        assert record.metrics["inertia"] > 0
+
+
+def test_a_search_killed_with_its_process_keeps_what_it_had(experiment, tmp_path):
+    asked = experiment(LONG_SEARCH)
+    child = "experiments.runner.child"
+    strike = StrikeSearch(5, lambda: process_named(child).kill())
+    result = run_experiment(asked, output=tmp_path / "run", on_event=strike)
+    (record,) = read_records(result.folder / "records.jsonl")
+    assert record.outcome == "crashed"
+    outcomes = candidates_of(result.folder)["outcome"].value_counts()
+    assert outcomes["completed"] >= 5
+    assert outcomes["unfinished"] >= 1
+    assert record.model["search"]["best"]["scores"]["davies_bouldin"] > 0
+
+
+@pytest.mark.parametrize("engine", ["sklearn", "dask", "spark"])
+def test_ctrl_c_in_a_search_loses_no_finished_candidate(tmp_path, engine):
+    (tmp_path / "long.yaml").write_text(LONG_SEARCH)
+    command = [Path(sys.executable).with_name("enginebench"), "run", "long.yaml"]
+    command += ["--engines", engine, "--output", "run"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as run:
+        journal = tmp_path / "run" / "candidates.jsonl"
+        scores = wait_for_scores(journal, 12)
+        run.send_signal(signal.SIGINT)
+        pressed = time.monotonic()
+        _, said = run.communicate(timeout=30)
+        assert time.monotonic() - pressed < 5
+        assert run.returncode == 130
+    assert "Traceback" not in said
+    candidates = candidates_of(tmp_path / "run")
+    assert scores
+    assert set(candidates.query("outcome == 'completed'")["candidate"]) >= scores
+    assert int((candidates["outcome"] == "unfinished").sum()) >= 1
+
+
+def wait_for_scores(journal, at_least):
+    """Wait until a journal holds so many scores; return the candidates that are complete in it."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        lines = journal.read_bytes().split(b"\n")[:-1] if journal.exists() else []
+        scores = [content["score"] for content in map(json.loads, lines) if "score" in content]
+        if len(scores) >= at_least:
+            candidates = [score["candidate"] for score in scores]
+            return {one for one in candidates if candidates.count(one) == 3}
+        time.sleep(0.1)
+    raise AssertionError("the search never came so far")
+
+
+def test_a_killed_runner_leaves_the_candidates_that_were_done(tmp_path):
+    (tmp_path / "long.yaml").write_text(LONG_SEARCH)
+    command = [Path(sys.executable).with_name("enginebench"), "run", "long.yaml", "--output", "run"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    ) as run:
+        scores = wait_for_scores(tmp_path / "run" / "candidates.jsonl", 12)
+        run.kill()
+    assert scores
+    assert (candidates_of(tmp_path / "run")["outcome"] == "completed").any()
+    write_table(tmp_path / "run")  # from the journal, which has all of them
+    completed = candidates_of(tmp_path / "run").query("outcome == 'completed'")
+    assert set(completed["candidate"]) >= scores
+    deadline = time.monotonic() + 10
+    while carriers() and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def test_a_time_budget_ends_a_search_with_what_was_done_by_then(experiment, tmp_path):
+    asked = experiment(LONG_SEARCH, "search.time_budget=2 s")
+    result = run_experiment(asked, output=tmp_path / "run")
+    (record,) = read_records(result.folder / "records.jsonl")
+    assert record.outcome == "completed"
+    outcomes = candidates_of(result.folder)["outcome"].value_counts()
+    assert outcomes["completed"] >= 1
+    assert outcomes["not run"] >= 1
+    search = record.model["search"]
+    assert (search["completed"], search["not_run"]) == (
+        outcomes["completed"],
+        outcomes["not run"],
+    )
+    assert record.metrics["inertia"] > 0
+
+
+def test_a_failing_candidate_is_a_row_and_the_search_goes_on(experiment, tmp_path):
+    asked = experiment(
+        """
+name: failing
+dataset: {source: iris}
+workload: {kind: estimator, class: sklearn.svm.SVC}
+search: {strategy: grid, space: {C: [-1.0, 1.0]}, folds: 3, scoring: accuracy}
+engines: [sklearn, dask, spark]
+resources: {cores: 2}
+"""
+    )
+    result = run_experiment(asked, output=tmp_path / "run")
+    candidates = candidates_of(result.folder).set_index(["engine", "param_C"])
+    for record in read_records(result.folder / "records.jsonl"):
+        assert record.outcome == "completed"
+        failed, completed = (candidates.loc[(record.engine, C)] for C in (-1.0, 1.0))
+        assert failed["outcome"] == "failed"
+        assert "'C' parameter of SVC" in failed["error"]
+        assert completed["outcome"] == "completed"
+        assert completed["mean_test_accuracy"] > 0.9
+        assert record.model["search"]["best"]["params"] == {"C": 1.0}
+
+
+MIXED_SEARCH = """
+name: mixed-search
+dataset: {source: breast_cancer}
+split: {test_fraction: 0.25, stratify: false}
+workload:
+  kind: estimator
+  class: sklearn.linear_model.SGDClassifier
+  parameters: {loss: log_loss}
+  seed: 4
+search: {strategy: grid, space: {loss: [log_loss, hinge]}, folds: 3, scoring: accuracy}
+engines: {sklearn: {}}
+resources: {cores: 2, memory: 4 GiB}
+measure: {rounds: 1, warm_repeats: 0, timeout: 5 min}
+metrics: [accuracy, log_loss, roc_auc]
+"""
+
+
+def test_a_winner_without_probabilities_is_scored_by_what_it_gives(experiment, tmp_path):
+    result = run_experiment(experiment(MIXED_SEARCH), output=tmp_path / "run")
+    (record,) = read_records(result.folder / "records.jsonl")
+    assert (record.outcome, record.error) == ("completed", None)
+    assert record.model["search"]["best"]["params"] == {"loss": "hinge"}
+    assert record.metrics["accuracy"] > 0.5
+    assert record.metrics["roc_auc"] > 0.5
+    assert record.metrics["log_loss"] is None
+    assert "log_loss: the winner of the search gives no probabilities" in record.warnings
+
+
+def test_candidates_that_cannot_be_scored_lose_to_one_that_can(experiment, tmp_path):
+    asked = experiment(MIXED_SEARCH, "workload.parameters={loss: hinge}", "search.scoring=log_loss")
+    result = run_experiment(asked, output=tmp_path / "run")
+    (record,) = read_records(result.folder / "records.jsonl")
+    assert (record.outcome, record.error) == ("completed", None)
+    search = record.model["search"]
+    assert (search["completed"], search["failed"]) == (1, 1)
+    assert search["best"]["params"] == {"loss": "log_loss"}
+    assert record.metrics["log_loss"] > 0
+    assert not any("probabilities" in told for told in record.warnings)
+
+
+def test_a_search_of_which_nothing_can_be_fitted_fails_with_the_first_reason(experiment, tmp_path):
+    asked = experiment(
+        LONG_SEARCH, "search.space={n_clusters: [50_000], n_init: [1]}", "search.folds=2"
+    )
+    result = run_experiment(asked, output=tmp_path / "run")
+    (record,) = read_records(result.folder / "records.jsonl")
+    assert record.outcome == "failed"
+    assert "candidate 0" in record.error.message
+    assert "n_samples" in record.error.message
+    assert list(candidates_of(result.folder)["outcome"]) == ["failed"]

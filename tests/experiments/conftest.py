@@ -97,6 +97,134 @@ def failed(engine: str, outcome: str, message: str, **other: Any) -> dict[str, A
     )
 
 
+def searched(**other: Any) -> dict[str, Any]:
+    """Return what a record tells of a search of six candidates on three folds, two at a time."""
+    return {
+        "strategy": "grid",
+        "parallel_over": "candidates",
+        "why": "chosen, as 0.7 MiB of training rows, 3 times, fit the 2.0 GiB that a worker has",
+        "folds": 3,
+        "scoring": ["accuracy", "log_loss"],
+        "refit": "accuracy",
+        "planned": 6,
+        "completed": 6,
+        "failed": 0,
+        "not_run": 0,
+        "first_error": None,
+        "best": {
+            "candidate": 4,
+            "params": {"C": 10.0, "kernel": "rbf"},
+            "scores": {"accuracy": 0.9736842105, "log_loss": 0.0712},
+            "std": {"accuracy": 0.0123456, "log_loss": 0.00031},
+        },
+        "fits_s": 7.0,
+        "scores_s": 0.6,
+        "slots": 2,
+        "wall_s": 4.0,
+        "candidates_per_minute": 90.0,
+        "beyond_fits_s": 0.2,
+        **other,
+    }
+
+
+def search_record(engine: str = "sklearn", **other: Any) -> dict[str, Any]:
+    """Return the record of a search; its seconds follow from the engine's name."""
+    unit = SECONDS.get(engine, 2.0)
+    walls = {"start": 3, "load": 0.5, "search": 4, "refit": 0.7, "predict": 0.1, "stop": 0.2}
+    search = other.pop("search", None) or {}
+    found = searched(
+        wall_s=4 * unit,
+        fits_s=7 * unit,
+        scores_s=0.6 * unit,
+        candidates_per_minute=90 / unit,
+        beyond_fits_s=0.2 * unit,
+    )
+    return record(
+        engine,
+        **{
+            "phases": [phase(name, wall * unit) for name, wall in walls.items()],
+            "metrics": {"accuracy": 0.9580419, "log_loss": 0.0912},
+            "model": {"search": {**found, **search}},
+            "parameters": [],
+            "warnings": [],
+            **other,
+        },
+    )
+
+
+def tasks_record(engine: str = "sklearn", **other: Any) -> dict[str, Any]:
+    """Return the record of a simulation; the estimate is the same on every engine."""
+    unit = SECONDS.get(engine, 2.0)
+    walls = {"tasks": 2} if other.get("repeat") else {"start": 3, "tasks": 2, "stop": 0.2}
+    model = {
+        "estimate": 12.345678901234567,
+        "standard_error": 0.0512,
+        "paths": 10000,
+        "reference": 12.3421,
+        "reference_standard_error": 0.00012,
+        "reference_paths": 1000000,
+    }
+    scored = {
+        "estimate": model["estimate"],
+        "standard_error": model["standard_error"],
+        "reference_error": model["estimate"] - model["reference"],
+        "reference_z": 0.0699,
+    }
+    return record(
+        engine,
+        **{
+            "phases": [phase(name, wall * unit) for name, wall in walls.items()],
+            "metrics": scored,
+            "model": model,
+            "parameters": [],
+            "warnings": [],
+            **other,
+        },
+    )
+
+
+def candidate(number: int, **other: Any) -> dict[str, Any]:
+    """Return one row of the table of candidates; the fifth is the best."""
+    params = {"C": 10.0 ** (number - 3), "kernel": "rbf"}
+    accuracy = 0.98 - 0.01 * abs(number - 4)
+    return {
+        "engine": "sklearn",
+        "implementation": "library",
+        "point": "{}",
+        "round": 0,
+        "repeat": 0,
+        "iter": 0,
+        "n_resources": None,
+        "candidate": number,
+        "params": json.dumps(params),
+        **{f"param_{name}": value for name, value in params.items()},
+        "rank_test_accuracy": 1 + abs(number - 4),
+        "mean_test_accuracy": accuracy,
+        "std_test_accuracy": 0.0123456,
+        **{f"split{fold}_test_accuracy": accuracy for fold in range(3)},
+        "mean_test_log_loss": 0.07 + 0.01 * abs(number - 4),
+        "std_test_log_loss": 0.00031,
+        "mean_fit_time": 0.35 + number / 100,
+        "std_fit_time": 0.01,
+        "mean_score_time": 0.03,
+        "std_score_time": 0.001,
+        "worker": "1234",
+        "outcome": "completed",
+        "error": None,
+        **other,
+    }
+
+
+def write_candidates(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    """Write a table of candidates into a run folder and return its path."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder / "candidates.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return path
+
+
 def write_run(
     folder: Path,
     records: list[dict[str, Any]],
@@ -106,6 +234,8 @@ def write_run(
     rounds: int = 1,
     warm_repeats: int = 1,
     agreement: dict[str, dict[str, float]] | None = None,
+    workload: str = "{kind: kmeans, n_clusters: 10, init: shared, tol: 0.0001}",
+    search: str = "null",
     **description: Any,
 ) -> Path:
     """Write a run folder and return it."""
@@ -140,7 +270,7 @@ def write_run(
     (folder / "run.json").write_text(json.dumps(about), encoding="utf-8")
     selected = "\n".join(f"  {engine}: {{}}" for engine in engines)
     (folder / "definition.yaml").write_text(
-        f"name: kmeans\nworkload: {{kind: kmeans, n_clusters: 10, init: shared, tol: 0.0001}}\n"
+        f"name: kmeans\nworkload: {workload}\nsearch: {search}\n"
         f"engines:\n{selected}\n"
         f"measure: {{rounds: {rounds}, warm_repeats: {warm_repeats}}}\n",
         encoding="utf-8",
@@ -161,5 +291,14 @@ def complete(
 def runs():
     """Return the functions that write run folders by hand."""
     return SimpleNamespace(
-        phase=phase, record=record, failed=failed, complete=complete, write=write_run
+        phase=phase,
+        record=record,
+        failed=failed,
+        complete=complete,
+        write=write_run,
+        searched=searched,
+        search_record=search_record,
+        tasks_record=tasks_record,
+        candidate=candidate,
+        write_candidates=write_candidates,
     )

@@ -156,3 +156,41 @@ def test_a_run_shows_itself_as_text_and_in_a_notebook(runs, tmp_path):
     assert html.count("<table>") == 1
     assert "<b>why" not in html
     assert "&lt;b&gt;why" in html
+
+
+def test_the_candidates_of_a_run_are_a_table_with_numbers_in_full(runs, tmp_path):
+    # a name that a reader of data sets would take for a partition
+    folder = runs.write(tmp_path / "engine=other", [runs.search_record()], engines=("sklearn",))
+    rows = [runs.candidate(number) for number in range(3)]
+    rows[1] |= {"outcome": "failed", "error": "ValueError: no", "mean_test_accuracy": None}
+    runs.write_candidates(folder, rows)
+    frame = Run.load(folder).candidates
+    assert list(frame.columns) == list(rows[0])
+    assert list(frame.engine) == ["sklearn"] * 3
+    assert frame.loc[2, "mean_test_accuracy"] == rows[2]["mean_test_accuracy"]
+    assert pd.isna(frame.loc[1, "mean_test_accuracy"])
+    assert frame.loc[1, "error"] == "ValueError: no"
+    assert list(frame.param_C) == [row["param_C"] for row in rows]
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "only a run with a search"), (b"x", "read")])
+def test_candidates_that_are_not_there_are_a_sentence(runs, tmp_path, content, said):
+    folder = runs.write(tmp_path, runs.complete())
+    if content:
+        (folder / "candidates.parquet").write_bytes(content)
+    with pytest.raises(RequestError, match=said):
+        _ = Run.load(folder).candidates
+
+
+def test_the_records_of_a_search_have_a_column_for_each_part_of_it(runs, tmp_path):
+    folder = runs.write(tmp_path, [runs.search_record()], engines=("sklearn",))
+    frame = Run.load(folder).records
+    row = frame.loc[0]
+    assert row.search_wall_s == 4.0
+    assert row.search_candidates_per_minute == 90.0
+    assert row.search_best_candidate == 4
+    assert row.search_best_mean_accuracy == 0.9736842105
+    assert row.search_best_std_log_loss == 0.00031
+    assert json.loads(row.search_best_params) == {"C": 10.0, "kernel": "rbf"}
+    assert "search" not in frame.columns
+    assert row.accuracy == 0.9580419

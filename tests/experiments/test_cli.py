@@ -7,11 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from experiments import cli
+from experiments.report.candidates import count_tried
 
 COMMAND = [sys.executable, "-m", "experiments"]
 DEFINITION = """
@@ -111,6 +114,8 @@ def test_the_version_is_printed(command):
         (["rum"], "rum"),
         (["run", "kmeans-digits", "--speed"], "--speed"),
         ([], "Missing command"),
+        (["run", "svc-grid", "--variant", "ful"], "did you mean full?"),
+        (["prepare", "kmeans-digits", "--variant", "full"], "has no variant 'full'; it has none"),
         (["report", "nowhere"], "nowhere"),
         (["report"], "RUN"),
         (["prepare", "kmeans-digit"], "kmeans-digits"),
@@ -225,6 +230,15 @@ def test_list_names_every_ready_experiment_with_its_question(command):
     assert any(line.startswith("kmeans-digits ") and line.endswith("?") for line in lines)
 
 
+def test_list_names_the_variants_below_their_experiment(command):
+    _, out, _ = command("list")
+    lines = out.splitlines()
+    (place,) = [place for place, line in enumerate(lines) if line.startswith("svc-grid ")]
+    assert lines[place + 1].strip() == "variants: full"
+    (place,) = [place for place, line in enumerate(lines) if line.startswith("kmeans-digits ")]
+    assert "variants" not in lines[place + 1]
+
+
 def test_schema_is_json(command):
     code, out, _ = command("schema")
     assert code == 0
@@ -236,6 +250,58 @@ def test_prepare_says_where_the_data_lies(command, definition, tmp_path):
     assert code == 0
     assert str(tmp_path / "cache") in out
     assert "150 rows" in out
+
+
+def test_prepare_takes_a_variant(command, definition):
+    with definition.open("a") as file:
+        file.write("variants: {half: {dataset.sample: 75}}\n")
+    code, out, _ = command("prepare", definition, "--variant", "half")
+    assert code == 0
+    assert "75 rows" in out
+
+
+def test_prepare_says_that_tasks_have_no_data(command, definition):
+    definition.write_text("name: tasks\nworkload: {kind: tasks, paths: 100}\nengines: [sklearn]\n")
+    code, out, _ = command("prepare", definition, "--set", "resources={cores: 1, memory: 2 GiB}")
+    assert (code, out) == (0, "a workload of tasks has no data to prepare\n")
+
+
+def test_a_run_of_a_variant_is_named_after_it(command, definition, tmp_path):
+    with definition.open("a") as file:
+        file.write("variants: {two: {workload.n_clusters: 2}}\n")
+    arguments = ("--variant", "two", "--output", tmp_path / "out")
+    code, _, err = command("run", definition, *arguments)
+    assert code == 0, err
+    written = yaml.safe_load((tmp_path / "out" / "definition.yaml").read_text())
+    assert written["name"] == "tiny-two"
+    assert written["workload"]["n_clusters"] == 2
+    assert "variants" not in written
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("search: {strategy: grid, space: {}}", "search.space: must name at least one parameter"),
+        ("search: {strategy: grid, space: {n_cluster: [2]}}", "did you mean n_clusters?"),
+        ("search: {strategy: grid, space: {tol: [0]}, scoring: accuracy}", "does not score"),
+        ("search: {strategy: halving, space: {tol: [0]}, resource: init}", "search.max_resources"),
+        (
+            "search: {strategy: halving, space: {tol: [0]}, resource: init, max_resources: 9}",
+            "search.resource: must be rows or a parameter that is a whole number; got init",
+        ),
+        ("variants: {full: {dataset.sampel: 3}}", "variants.full: dataset.sampel: unknown key"),
+    ],
+)
+def test_a_wrong_search_is_one_sentence_with_its_line_and_code_2(
+    command, definition, tmp_path, change, said
+):
+    with definition.open("a") as file:
+        file.write(f"{change}\n")
+    code, out, err = command("run", definition)
+    assert (code, out) == (2, "")
+    assert said in one_error(err)
+    assert f"tiny.yaml:{len(definition.read_text().splitlines())}: " in err
+    assert not (tmp_path / "results").exists()
 
 
 def test_run_prints_the_table_and_leaves_a_run_folder(command, definition, tmp_path):
@@ -302,6 +368,51 @@ def test_ctrl_c_says_where_the_results_are_and_is_code_130(definition, tmp_path)
     assert told.splitlines()[-1] == "stopped"
     assert "Traceback" not in told
     assert "Traceback" not in out
+
+
+SEARCH = """
+name: slow
+dataset: {source: iris}
+workload: {kind: estimator, class: sklearn.neural_network.MLPClassifier,
+  parameters: {max_iter: 2, tol: 0}}
+search: {strategy: grid, space: {alpha: [1, 2], max_iter: [2, 1000000000]}, folds: 2}
+engines: {sklearn: {}}
+resources: {cores: 1, memory: 2 GiB}
+"""
+
+
+def test_ctrl_c_in_the_first_search_says_how_many_candidates_were_tried(command, tmp_path):
+    (tmp_path / "slow.yaml").write_text(SEARCH, encoding="utf-8")
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [*COMMAND, "run", str(tmp_path / "slow.yaml"), "--output", str(out)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "ENGINEBENCH_CACHE": str(tmp_path / "cache")},
+    )
+    try:
+        # the first candidate is quick, and another never ends
+        by = time.monotonic() + 60
+        while time.monotonic() < by and process.poll() is None:
+            if (out / "candidates.jsonl").exists() and count_tried(out)[0]:
+                break
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130, told
+    tried, known = count_tried(out)
+    assert (tried >= 1, known) == (True, 4)
+    assert f"{tried} of 4 candidates had been tried" in told
+    assert str(out / "candidates.parquet") in told
+    assert "nothing was measured" not in told
+    code, shown, _ = command("report", out)
+    assert code == 0
+    assert "Best candidates: scikit-learn" in shown
+    assert f"{tried} of 4 candidates had been tried" in " ".join(shown.split())
 
 
 def test_a_reader_that_goes_away_is_met_with_silence(runs, tmp_path):

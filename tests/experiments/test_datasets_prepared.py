@@ -22,6 +22,7 @@ from experiments.datasets.options import (
     BundledOptions,
     ClassificationOptions,
     CsvOptions,
+    FoldOptions,
     ParquetOptions,
     RegressionOptions,
     SplitOptions,
@@ -302,7 +303,7 @@ def test_splits_by_hash_are_used_beyond_the_exact_rows(tmp_path: Path) -> None:
     split = SplitOptions(test_fraction=0.25, folds=2, stratify=True)
     prepared = prepared_of(tmp_path, options, split, exact_rows=1000)
     exact = prepared_of(tmp_path, options, split)
-    folds = "Folds are written to the data; this workload does not use them."
+    folds = "Folds are written to the data; only a search uses them."
     assert len(prepared.notes) == 3
     assert prepared.notes[2] == folds
     assert exact.notes == (folds,)
@@ -396,3 +397,34 @@ def test_data_that_fits_no_disk_or_memory_is_refused_at_once(
     with pytest.raises(RequestError, match=told):
         prepared_of(tmp_path, options)
     assert not list(tmp_path.glob("cache/*"))
+
+
+def test_folds_of_a_search_are_written_with_the_rows_and_have_folders_of_their_own(
+    tmp_path: Path,
+) -> None:
+    options, split = BundledOptions(source="iris"), SplitOptions(test_fraction=0.2)
+    asked = [
+        None,
+        FoldOptions(5),
+        FoldOptions(5, shuffle=True),
+        FoldOptions(5, shuffle=True, seed=1),
+        FoldOptions(5, stratify=True),
+        FoldOptions(4),
+    ]
+    found = [prepared_of(tmp_path, options, split, folds=folds) for folds in asked]
+    assert len({one.path for one in found}) == len(asked)
+    assert [one.n_folds for one in found] == [0, 5, 5, 5, 5, 4]
+    assert {one.notes for one in found} == {()}
+
+    table = table_of(found[1])
+    train = table["split"] == 0
+    assert (table.loc[~train, "fold"] == -1).all()
+    # without a shuffle the folds are runs of training rows
+    assert np.array_equal(table.loc[train, "fold"], np.repeat(np.arange(5), 24))
+    assert prepared_of(tmp_path, options, split, folds=FoldOptions(5)) == found[1]
+
+
+def test_folds_without_a_split_cover_all_rows(tmp_path: Path) -> None:
+    prepared = prepared_of(tmp_path, BundledOptions(source="iris"), None, folds=FoldOptions(3))
+    assert prepared.counts == {"train": 150, "test": 0}
+    assert np.bincount(table_of(prepared)["fold"]).tolist() == [50, 50, 50]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
 
 from experiments.datasets.labels import class_labels, no_labels, number_labels
-from experiments.datasets.options import SplitOptions
+from experiments.datasets.options import FoldOptions, SplitOptions
 from experiments.datasets.splits import choose_rows, hash_rows, split_rows, unlearnable
 from experiments.errors import RequestError
 
@@ -54,6 +54,103 @@ def test_splits_and_folds_are_those_of_scikit_learn(
     assert parts.split.dtype == parts.fold.dtype == np.int8
     assert parts.n_folds == folds
     assert parts.notes == ()
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    n_rows=st.integers(30, 200),
+    share=st.none() | st.floats(0.1, 0.5),
+    seed=st.integers(0, 2**31 - 1),
+    folds=st.integers(2, 6),
+    stratify=st.booleans(),
+    shuffle=st.booleans(),
+)
+def test_folds_of_a_search_are_those_of_scikit_learn(
+    n_rows: int, share: float | None, seed: int, folds: int, *, stratify: bool, shuffle: bool
+) -> None:
+    # classes in runs, so that folds in order would lack some
+    y = np.arange(n_rows) * 3 // n_rows
+    train = np.arange(n_rows)
+    if share is not None:
+        train = np.sort(train_test_split(train, test_size=share, random_state=9)[0])
+    if stratify and np.bincount(y[train], minlength=3).min() < folds:
+        return
+    kind = StratifiedKFold if stratify else KFold
+    dealer = kind(folds, shuffle=shuffle, random_state=seed if shuffle else None)
+    expected = np.full(n_rows, -1)
+    for number, (_, validated) in enumerate(dealer.split(train, y[train])):
+        expected[train[validated]] = number
+
+    split = None if share is None else SplitOptions(test_fraction=share, seed=9)
+    asked = FoldOptions(folds, shuffle=shuffle, seed=seed, stratify=stratify)
+    parts = split_rows(n_rows, split, classes_of(y), folds=asked)
+
+    assert np.array_equal(parts.fold, expected)
+    assert parts.n_folds == folds
+    assert (parts.split == 1).sum() == n_rows - len(train)
+    assert parts.notes == ()
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_beyond_the_exact_rows_folds_of_a_search_are_hashed_and_a_note_says_so(
+    *, shuffle: bool
+) -> None:
+    asked = FoldOptions(4, shuffle=shuffle, seed=3, stratify=True)
+    parts = split_rows(40_000, None, classes_of(np.arange(40_000) % 3), 1000, asked)
+    assert np.bincount(parts.fold) / 40_000 == pytest.approx([0.25] * 4, abs=0.01)
+    (note,) = parts.notes
+    assert note == (
+        "Dealt into folds by a seeded hash of row_id, not by scikit-learn, as there are more than "
+        "1,000 rows; shares of the classes are kept on average, not exactly."
+    )
+    reseeded = FoldOptions(4, shuffle=shuffle, seed=4)
+    other = split_rows(40_000, None, no_labels(), 1000, reseeded)
+    assert (other.fold != parts.fold).mean() == pytest.approx(0.75, abs=0.02)
+
+
+def test_rows_that_are_not_dealt_out_have_no_note() -> None:
+    assert split_rows(2000, SplitOptions(), no_labels(), exact_rows=1000).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "split", "folds", "labels", "told"),
+    [
+        (4, None, FoldOptions(5), no_labels(), r"^search\.folds must be .* rows, 4; got 5\.$"),
+        (
+            10,
+            SplitOptions(test_fraction=0.7),
+            FoldOptions(4),
+            no_labels(),
+            r"^search\.folds must be .* rows, 3; got 4\.$",
+        ),
+        (
+            8,
+            None,
+            FoldOptions(3, stratify=True),
+            classes_of([0, 0, 0, 0, 0, 0, 1, 1]),
+            r"^search\.folds must be .* class 'class 1' has 2; got 3\.$",
+        ),
+        (
+            8,
+            None,
+            FoldOptions(3, stratify=True),
+            number_labels("y"),
+            r"^search\.stratify needs a label with classes, and the label is numbers; set it",
+        ),
+        (
+            8,
+            SplitOptions(folds=2),
+            FoldOptions(2),
+            no_labels(),
+            r"split\.folds and search\.folds both ask for folds; leave one of them out",
+        ),
+    ],
+)
+def test_folds_of_a_search_that_cannot_be_are_refused(
+    n_rows: int, split: SplitOptions | None, folds: FoldOptions, labels: Labels, told: str
+) -> None:
+    with pytest.raises(RequestError, match=told):
+        split_rows(n_rows, split, labels, folds=folds)
 
 
 def test_seeds_and_purposes_do_not_share_hashes() -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pydantic
 import pytest
 
-from experiments.definition import Experiment, load_experiment
+from experiments.definition import Experiment, catalogue_names, load_experiment
 from experiments.errors import RequestError
 
 if TYPE_CHECKING:
@@ -180,17 +180,20 @@ def test_an_empty_engines_argument_is_refused(refusal):
         (
             "kind: kmeans",
             "kind: kmean",
-            ("7: workload.kind: must be one of kmeans, xgboost; got 'kmean'; did you mean kmeans?"),
+            (
+                "7: workload.kind: must be one of estimator, kmeans, tasks, xgboost; got 'kmean'; "
+                "did you mean kmeans?"
+            ),
         ),
         (
             "  kind: kmeans\n",
             "",
-            "6: workload.kind: is missing; it must be one of kmeans, xgboost.",
+            "6: workload.kind: is missing; it must be one of estimator, kmeans, tasks, xgboost.",
         ),
         (
             "kind: kmeans",
             "kind: [kmeans]",
-            '7: workload.kind: must be one of kmeans, xgboost; got ["kmeans"].',
+            '7: workload.kind: must be one of estimator, kmeans, tasks, xgboost; got ["kmeans"].',
         ),
         (
             "n_clusters: 3",
@@ -529,7 +532,7 @@ def test_values_that_need_each_other_are_judged_together(load):
             "measure.rounds: [1]",
             (
                 "sweep.measure.rounds: cannot vary; a sweep varies keys in dataset, split, "
-                "workload, engines, resources."
+                "workload, search, engines, resources."
             ),
         ),
         (
@@ -695,7 +698,7 @@ def test_a_name_near_a_ready_experiment_gets_its_name():
 def test_a_missing_file_gets_the_ready_experiments(tmp_path):
     message = load_refusal(tmp_path / "zzz.yaml")
     assert message.startswith(f"There is no file {tmp_path}/zzz.yaml and no ready experiment")
-    assert "kmeans-blobs, kmeans-digits, xgboost-breast-cancer." in message
+    assert message.endswith(f"{', '.join(name for name, *_ in catalogue_names())}.")
 
 
 def test_a_folder_is_refused(tmp_path):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engines.specs import KMeansSpec, XGBoostSpec
+from engines.specs import EstimatorSpec, KMeansSpec, TasksSpec, XGBoostSpec
 from experiments.definition import catalogue_names, experiment_schema, load_experiment
 from experiments.definition.reading import read_document
 from experiments.metrics import METRICS
@@ -17,7 +17,7 @@ from experiments.metrics import METRICS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-READY = ["kmeans-blobs", "kmeans-digits", "xgboost-breast-cancer"]
+READY = [one.name for one in catalogue_names()]
 
 # keywords that say nothing of what is valid
 ANNOTATIONS = {"$schema", "$defs", "title", "description", "default", "examples", "discriminator"}
@@ -57,7 +57,7 @@ def additional_are_valid(told: Any, value: Any, schema: Any, root: dict[str, Any
     extra = set(value) - set(schema.get("properties", {})) if isinstance(value, dict) else set()
     if told is False:
         return not extra
-    return all(is_valid(told, value[key], root) for key in extra)
+    return told is True or all(is_valid(told, value[key], root) for key in extra)
 
 
 def is_number(value: Any) -> bool:
@@ -67,6 +67,15 @@ def is_number(value: Any) -> bool:
 CHECKS: dict[str, Any] = {
     "$ref": lambda t, v, _, root: is_valid(root["$defs"][t.removeprefix("#/$defs/")], v, root),
     "anyOf": lambda t, v, _, root: any(is_valid(each, v, root) for each in t),
+    "not": lambda t, v, _, root: not is_valid(t, v, root),
+    "if": lambda t, v, schema, root: is_valid(
+        schema["then" if is_valid(t, v, root) else "else"], v, root
+    ),
+    "then": lambda *_: True,
+    "else": lambda *_: True,
+    "propertyNames": lambda t, v, _, root: (
+        not isinstance(v, dict) or all(is_valid(t, key, root) for key in v)
+    ),
     "oneOf": lambda t, v, _, root: sum(is_valid(each, v, root) for each in t) == 1,
     "type": lambda t, v, _s, _r: has_type(t, v),
     "enum": lambda t, v, _s, _r: v in t,
@@ -77,6 +86,7 @@ CHECKS: dict[str, Any] = {
     "items": lambda t, v, _, root: (
         not isinstance(v, list) or all(is_valid(t, item, root) for item in v)
     ),
+    "maxItems": lambda t, v, _s, _r: not isinstance(v, list) or len(v) <= t,
     "minItems": lambda t, v, _s, _r: not isinstance(v, list) or len(v) >= t,
     "uniqueItems": lambda t, v, _s, _r: (
         not (t and isinstance(v, list)) or len(set(map(str, v))) == len(v)
@@ -127,8 +137,9 @@ def test_every_key_is_described():
 
 def test_the_schema_has_every_field_of_every_workload():
     definitions = experiment_schema()["$defs"]
-    for spec in (KMeansSpec, XGBoostSpec):
-        assert set(definitions[spec.__name__]["properties"]) == set(spec.model_fields)
+    for spec in (KMeansSpec, XGBoostSpec, EstimatorSpec, TasksSpec):
+        names = {field.alias or name for name, field in spec.model_fields.items()}
+        assert set(definitions[spec.__name__]["properties"]) == names
 
 
 def test_the_schema_is_the_callers_own():
@@ -193,6 +204,69 @@ def test_an_editor_accepts_what_is_read_and_marks_what_is_refused(tmp_path, chan
             load_experiment(tmp_path / "e.yaml")
 
 
+ESTIMATOR = (
+    "name: a\ndataset: {source: iris}\nworkload: {kind: estimator, class: sklearn.svm.SVC}\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "accepted"),
+    [
+        ("name: a\nworkload: {kind: tasks}", True),
+        ("name: a\nworkload: {kind: tasks}\ndataset: {source: iris}", False),
+        ("name: a\nworkload: {kind: tasks, paths: 1}", False),
+        ("name: a\nworkload: {kind: kmeans, n_clusters: 3}", False),
+        ("name: a\ndataset: {source: iris}\nworkload: {kind: estimator}", False),
+        (ESTIMATOR, True),
+        (ESTIMATOR.replace("SVC", "SVC, parameters: {C: 1}"), True),
+        (ESTIMATOR.replace("SVC", "SVC, parameters: [C]"), False),
+        (ESTIMATOR + "search:", True),
+        (ESTIMATOR + "search: {strategy: grid, space: {C: [1]}}", True),
+        (ESTIMATOR + "search: {strategy: grid, space: {C: []}}", False),
+        (ESTIMATOR + "search: {strategy: grid, space: {C: 1}}", False),
+        (ESTIMATOR + "search: {strategy: grid, space: {}}", False),
+        (ESTIMATOR + "search: {strategy: grid}", False),
+        (ESTIMATOR + "search: {space: {C: [1]}}", False),
+        (ESTIMATOR + "search: {strategy: all, space: {C: [1]}}", False),
+        (ESTIMATOR + "search: {strategy: grid, space: {C: [1]}, scoring: accuracy}", True),
+        (ESTIMATOR + "search: {strategy: grid, space: {C: [1]}, scoring: [accuracy]}", True),
+        (ESTIMATOR + "search: {strategy: grid, space: {C: [1]}, scoring: acuracy}", False),
+        (ESTIMATOR + "search: {strategy: grid, space: {C: [1]}, scoring: []}", False),
+        (ESTIMATOR + "search: {strategy: grid, space: {C: [1]}, time_budget: 5 min}", True),
+        (ESTIMATOR + "search: {strategy: grid, space: {C: [1]}, folds: 1}", False),
+        (ESTIMATOR + "search: {strategy: halving, space: {C: [1]}, min_resources: 3}", True),
+        (ESTIMATOR + "search: {strategy: halving, space: {C: [1]}, min_resources: few}", False),
+        (
+            ESTIMATOR
+            + "search: {strategy: random, candidates: 2, space: {C: {uniform: [0.1, 1]}}}",
+            True,
+        ),
+        (
+            ESTIMATOR + "search: {strategy: random, candidates: 2, space: {C: {uniform: [0.1]}}}",
+            False,
+        ),
+        (
+            ESTIMATOR + "search: {strategy: random, candidates: 2, space: {C: {normal: [0, 1]}}}",
+            False,
+        ),
+        (ESTIMATOR + "variants: {full: {workload.parameters.C: 2}, same: }", True),
+        (ESTIMATOR + "variants:", True),
+        (ESTIMATOR + "variants: {'A b': {}}", False),
+        (ESTIMATOR + "variants: {full: [1]}", False),
+    ],
+)
+def test_an_editor_knows_searches_estimators_tasks_and_variants(tmp_path, text, accepted):
+    from experiments.errors import RequestError
+
+    assert accepts(text) == accepted
+    (tmp_path / "e.yaml").write_text(text)
+    if accepted:
+        load_experiment(tmp_path / "e.yaml")
+    else:
+        with pytest.raises(RequestError):
+            load_experiment(tmp_path / "e.yaml")
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -212,17 +286,19 @@ def test_an_editor_marks_what_is_missing_or_out_of_range(text):
 
 
 def test_the_catalogue_lists_names_with_questions():
-    assert [name for name, _ in catalogue_names()] == READY
-    for _, question in catalogue_names():
-        assert question.endswith("?")
+    assert {"kmeans-blobs", "kmeans-digits", "xgboost-breast-cancer"} <= set(READY)
+    assert sorted(READY) == READY
+    assert all(one.question.endswith("?") for one in catalogue_names())
 
 
 @pytest.mark.parametrize("name", READY)
 def test_a_ready_experiment_is_valid_and_has_the_name_of_its_file(name):
     experiment = load_experiment(name)
+    (ready,) = [one for one in catalogue_names() if one.name == name]
     assert experiment.name == name
-    assert list(experiment.engines.selected()) == ["sklearn", "dask", "spark"]
-    assert dict(catalogue_names())[name] == experiment.question
+    assert ready.question == experiment.question
+    for variant in ready.variants:
+        assert load_experiment(name, variant=variant).name == f"{name}-{variant}"
 
 
 @pytest.mark.parametrize("name", READY)

@@ -29,6 +29,34 @@ measure: {rounds: 2, timeout: 10 min}
 metrics: [inertia, silhouette]
 sweep: {dataset.n_samples: [10, 20]}
 """
+SEARCH = """\
+name: a-search
+dataset: {source: iris, standardize: true}
+split: {test_fraction: 0.25, folds: 3}
+workload: {kind: estimator, class: sklearn.svm.SVC, parameters: {gamma: auto}, response: auto}
+search:
+  strategy: halving
+  space: {C: {loguniform: [0.1, 10]}, kernel: [rbf, poly], shrinking: [true, false]}
+  candidates: 9
+  seed: 3
+  scoring: [accuracy, f1_macro]
+  refit: f1_macro
+  time_budget: 5 min
+  resource: max_iter
+  min_resources: 3
+  max_resources: 90
+metrics: [accuracy]
+sweep: {search.seed: [1, 2], workload.parameters.C: [1]}
+variants:
+  full: {search.candidates: 20, dataset.sample: 0.5}
+  rows: {search.resource: rows, search.max_resources: null}
+"""
+TASKS = """\
+name: tasks
+workload: {kind: tasks, paths: 1000, days: 5}
+metrics: [estimate]
+sweep: {workload.seed: [1, 2]}
+"""
 
 
 def read(text: str) -> dict[str, Any]:
@@ -336,8 +364,30 @@ KEYS = st.sampled_from(
         "timeout",
         "metrics",
         "sweep",
+        "variants",
+        "search",
+        "strategy",
+        "space",
+        "candidates",
+        "C",
+        "max_iter",
+        "scoring",
+        "refit",
+        "folds",
+        "shuffle",
+        "resource",
+        "factor",
+        "min_resources",
+        "max_resources",
+        "time_budget",
+        "uniform",
+        "randint",
+        "class",
+        "parameters",
         "dataset.n_samples",
         "workload.seed",
+        "workload.parameters.C",
+        "search.space.C",
         "engines.dask",
         "split.seed",
     ]
@@ -360,6 +410,14 @@ VALUES = st.recursive(
             "shared",
             "4GiB",
             "inertia",
+            "estimator",
+            "tasks",
+            "grid",
+            "random",
+            "halving",
+            "rows",
+            "accuracy",
+            "sklearn.linear_model.Ridge",
         ]
     )
     | st.text(max_size=6),
@@ -386,8 +444,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("fuzz")
 
 
-def test_the_document_that_is_mutated_below_is_valid(folder):
-    assert try_to_load(folder, VALID) is not None
+@pytest.mark.parametrize("text", [VALID, SEARCH, TASKS])
+def test_the_document_that_is_mutated_below_is_valid(folder, text):
+    assert try_to_load(folder, text) is not None
 
 
 @NO_TRACEBACK
@@ -403,7 +462,7 @@ def test_made_up_text_never_gives_a_traceback(folder, text):
 @NO_TRACEBACK
 @given(data=st.data())
 def test_a_definition_with_characters_changed_never_gives_a_traceback(folder, data):
-    text = VALID
+    text = data.draw(st.sampled_from([VALID, SEARCH, TASKS]))
     for _ in range(data.draw(st.integers(1, 4))):
         start = data.draw(st.integers(0, len(text)))
         stop = data.draw(st.integers(start, min(len(text), start + 8)))
@@ -417,7 +476,7 @@ def test_a_definition_with_characters_changed_never_gives_a_traceback(folder, da
 @NO_TRACEBACK
 @given(data=st.data())
 def test_a_definition_with_values_changed_is_refused_or_survives_being_written(folder, data):
-    tree = copy.deepcopy(yaml.safe_load(VALID))
+    tree = copy.deepcopy(yaml.safe_load(data.draw(st.sampled_from([VALID, SEARCH, TASKS]))))
     for _ in range(data.draw(st.integers(1, 3))):
         section = tree
         while True:
@@ -450,7 +509,8 @@ def test_a_definition_with_values_changed_is_refused_or_survives_being_written(f
     text=st.text(max_size=10) | MADE_UP | VALUES.map(repr),
 )
 def test_an_override_never_gives_a_traceback(folder, key, text):
-    try_to_load(folder, VALID, f"{key}={text}")
+    for document in (VALID, SEARCH, TASKS):
+        try_to_load(folder, document, f"{key}={text}")
 
 
 @NO_TRACEBACK

@@ -11,6 +11,7 @@ from rich.progress import Progress, TextColumn
 from experiments.progress import Lines, Live
 from experiments.records import Phase, Record
 from experiments.runner.events import (
+    CandidateScored,
     ChildEnded,
     ChildStarted,
     PhaseStarted,
@@ -66,3 +67,80 @@ def test_the_bar_follows_the_phases_and_ends_full(events):
     assert shown[4] == "[1/1] Dask, round 1, dataset.n_samples 10: fit (repeat 1)"
     assert (task.completed, task.total) == (1, 1)
     assert "timed out" in console.file.getvalue()
+
+
+def search_record(**best):
+    """Return the record of a search that took twelve seconds."""
+    found = {"candidate": 1, "params": {"C": 1}, "scores": {"silhouette": 0.25}, "std": {}}
+    return Record(
+        run="r", experiment="e", definition="d", engine="dask", implementation="library", round=0,
+        repeat=0, warm=False, outcome="completed", phases=(Phase("search", 12.0, 9.0, 1, 0, 0),),
+        model={"search": {"refit": "silhouette", "best": {**found, **best}}},
+    )  # fmt: skip
+
+
+def scored(done, best=0.25, left=90.0):
+    """Return the event of a candidate out of 1200."""
+    return CandidateScored("dask", done, 1200, best, "silhouette", left)
+
+
+def test_a_search_writes_a_line_every_few_seconds_and_not_one_a_candidate():
+    lines, now = [], [100.0]
+    watcher = Lines(lines.append, lambda: now[0])
+    watcher(ChildStarted(1, 3, "dask", 0, {}))
+    watcher(PhaseStarted("search", 0))
+    for done in range(1, 1201):
+        now[0] += 0.01
+        watcher(scored(done, None if done < 600 else 0.25, 0.01 * (1200 - done)))
+    watcher(RecordWritten(search_record()))
+    assert lines == [
+        "[1/3] Dask, round 1",
+        "[1/3] Dask, round 1: 500 of 1,200 candidates, about 7 s left",
+        (
+            "[1/3] Dask, round 1: 1,000 of 1,200 candidates, about 2 s left, "
+            "best silhouette (Euclidean) 0.25"
+        ),
+        (
+            "[1/3] Dask, round 1: repeat 1 (cold) completed, search 12.0 s, "
+            "best silhouette (Euclidean) 0.25"
+        ),
+    ]
+
+
+def test_a_record_of_a_search_without_a_best_candidate_is_told_without_one():
+    lines = []
+    watcher = Lines(lines.append)
+    watcher(ChildStarted(1, 1, "dask", 0, {}))
+    watcher(RecordWritten(search_record(scores={})))
+    assert lines[-1] == "[1/1] Dask, round 1: repeat 1 (cold) completed, search 12.0 s"
+
+
+def test_a_bar_of_its_own_follows_the_candidates_while_it_searches():
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    progress = Progress(TextColumn("{task.description}", markup=False), console=console)
+    live = Live(progress)
+    live(Planned(1))
+    live(ChildStarted(1, 1, "dask", 0, {}))
+    live(PhaseStarted("search", 0))
+    live(scored(300, None, None))
+    live(scored(301))
+    child, search = progress.tasks
+    assert child.description == "[1/1] Dask, round 1: search (repeat 1)"
+    assert search.description == (
+        "  301 of 1,200 candidates, about 2 min left, best silhouette (Euclidean) 0.25"
+    )
+    assert (search.completed, search.total) == (301, 1200)
+    live(PhaseStarted("refit", 0))
+    assert progress.tasks == [child]
+    live(scored(1200, left=0.0))
+    assert progress.tasks[1].description.startswith("  1,200 of 1,200 candidates, best")
+    live(ChildEnded("dask", "crashed"))
+    assert progress.tasks == [child]
+
+
+def test_the_name_of_a_metric_cannot_steer_the_terminal():
+    lines = []
+    watcher = Lines(lines.append)
+    watcher(ChildStarted(1, 1, "dask", 0, {}))
+    watcher(CandidateScored("dask", 1, 2, 0.5, "x\x1b[31m\n", 60.0))
+    assert lines[-1].endswith("1 of 2 candidates, about 1 min left, best x 0.5")

@@ -116,3 +116,34 @@ def test_median_and_quartiles_are_those_of_numpy(values):
     np.testing.assert_allclose(
         [summary.low, summary.median, summary.high], expected, rtol=1e-9, atol=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "-"),
+        (0, "0"),
+        (0.0123456, "0.012"),
+        (1.39e-17, "1.4e-17"),
+        (0.5, "0.50"),
+        (12345.6, "12,346"),
+    ],
+)
+def test_a_deviation_has_two_digits(value, shown):
+    assert numbers.deviation(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (-1.0, "0 s"),
+        (0.2, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min"),
+        (5369, "89 min"),
+        (5400, "1.5 h"),
+        (360000, "100 h"),
+    ],
+)
+def test_a_duration_that_was_guessed_is_told_as_one_would_say_it(value, shown):
+    assert numbers.rough_duration(value) == shown

@@ -118,7 +118,10 @@ def test_a_task_is_read_as_it_was_written(tmp_path):
     task = Task(
         engine="dask",
         spec={"kind": "kmeans", "n_clusters": 3},
+        search=None,
         dataset="/data",
+        placement="spread",
+        predicts_host_rows=False,
         initial_centers=None,
         repeats=2,
         cpus=(0, 1),
@@ -145,6 +148,19 @@ def test_predictions_are_read_as_they_were_written(tmp_path, shape):
     np.testing.assert_array_equal(read.value, value)
     np.testing.assert_array_equal(read_centers, centers)
     assert digest(read, read_centers) == digest(written, centers)
+
+
+@pytest.mark.parametrize("label", [None, np.array([1, 0, 1], dtype=np.int32)])
+def test_decisions_are_read_as_they_were_written_and_are_part_of_the_digest(tmp_path, label):
+    rows, value = np.arange(3), np.array([0.9, 0.1, 0.8])
+    decision = np.array([2.5, -1.5, 0.5])
+    written = Predictions(rows, value, label, decision)
+    read, _ = read_predictions(write_predictions(tmp_path / "sklearn-p0-r0-0", written, None))
+    np.testing.assert_array_equal(read.value, value)
+    np.testing.assert_array_equal(read.label, label)
+    np.testing.assert_array_equal(read.decision, decision)
+    assert digest(read, None) == digest(written, None)
+    assert digest(written, None) != digest(Predictions(rows, value, label), None)
 
 
 def test_predictions_that_differ_in_one_bit_have_another_digest():
