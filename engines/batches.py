@@ -49,8 +49,8 @@ class Batches:
     def take(self) -> tuple[Trial, ...]:
         """Return the next batch; empty when all trials were handed out."""
         size = 1
-        if self._judged:
-            mean = max(self._seconds / self._judged, 1e-6)
+        if self.mean_seconds is not None:
+            mean = max(self.mean_seconds, 1e-6)
             fair = len(self._left) // (2 * self._workers)
             most, least = int(self._batch_seconds / mean), int(self._least_seconds / mean)
             size = max(1, least, min(fair, most))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engines import single_node
 from engines.errors import UnsupportedFeatureError, headline
 from engines.folds import positions, take
-from engines.threads import limited
+from engines.in_worker import share_of_cores
 from engines.types import Score
 
 if TYPE_CHECKING:
@@ -43,12 +43,9 @@ def evaluate(trial: Trial, bench: Bench, worker: str) -> Score:
 
     Whatever the candidate raises is its result: a search goes on.
     """
-    from joblib import parallel_config
-
     fold_of = bench.rows.fold
     try:
-        # jobs of an estimator are threads here: a worker starts no processes of its own
-        with limited(bench.threads), parallel_config(backend="threading"):
+        with share_of_cores(bench.threads):
             chosen = positions(fold_of, trial.fold, held_out=False, sample=trial.sample)
             train = take(bench.rows, chosen)
             chosen = positions(fold_of, trial.fold, held_out=True, sample=trial.sample)

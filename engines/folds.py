@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from engines.prepared import Rows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from engines.types import Sample
+    from engines.types import Data, Sample
 
 
 def positions(
@@ -54,3 +55,11 @@ def take(rows: Rows, chosen: NDArray[Any]) -> Rows:
     # plain arrays, also where the rows are mapped from a file
     X, y, row_id, fold = (np.asarray(array) for array in rows)
     return Rows(X[chosen], y[chosen] if len(y) else y, row_id[chosen], fold[chosen])
+
+
+def selected_rows(
+    data: Data[Rows], fold: int, *, held_out: bool, sample: Sample | None
+) -> Data[Rows]:
+    """Return the rows of a fold, or all others, of rows that one process holds."""
+    chosen = positions(data.native.fold, fold, held_out=held_out, sample=sample)
+    return replace(data, native=take(data.native, chosen), n_rows=len(chosen))

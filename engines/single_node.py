@@ -45,12 +45,6 @@ KMEANS_VERDICTS: VerdictTable = {
 # every parameter of the estimator itself is given as it is
 ESTIMATOR_VERDICTS: VerdictTable = {"response": Same(), "seed": Rename("random_state")}
 
-VERDICTS: Mapping[str, VerdictTable] = {
-    "kmeans": KMEANS_VERDICTS,
-    "xgboost": boosting.VERDICTS,
-    "estimator": ESTIMATOR_VERDICTS,
-}
-
 GAPS: Mapping[Feature, Gap] = {
     Feature.KMEANS_INIT_PARALLEL: Gap(
         "upstream",

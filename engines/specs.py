@@ -38,6 +38,9 @@ _INIT_FEATURES = {
     "random": Feature.KMEANS_INIT_RANDOM,
 }
 
+# what chooses the workload, what is no question of quality, and what the label decides
+_NEVER_SEARCHED = frozenset({"kind", "seed", "task"})
+
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -77,8 +80,9 @@ class Spec(BaseModel):
         return {name: getattr(self, name) for name in self.relevant_fields()}
 
     def searchable(self) -> tuple[str, ...]:
-        """Return the names of the parameters that a search may vary."""
-        return tuple(name for name in self.relevant_fields() if name != "seed")
+        """Return the names of the parameters that a search may vary, whatever their values are."""
+        # a field may have a meaning for some candidates only
+        return tuple(name for name in type(self).model_fields if name not in _NEVER_SEARCHED)
 
     def with_values(self, values: Mapping[str, Any]) -> Self:
         """Return the specification with some parameters replaced.
@@ -208,10 +212,6 @@ class XGBoostSpec(Spec):
         """Return XGBoost."""
         return (Feature.XGBOOST,)
 
-    def searchable(self) -> tuple[str, ...]:
-        """Leave out the task, which the label decides."""
-        return tuple(name for name in super().searchable() if name != "task")
-
 
 class EstimatorSpec(Spec):
     """Any classifier, regressor or clusterer of scikit-learn."""
@@ -339,7 +339,3 @@ class TasksSpec(Spec):
     def features(self) -> tuple[Feature, ...]:
         """Return independent tasks."""
         return (Feature.TASKS,)
-
-    def searchable(self) -> tuple[str, ...]:
-        """Return nothing: there is nothing to learn, hence nothing to search."""
-        return ()

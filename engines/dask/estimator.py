@@ -5,17 +5,15 @@ It is also how the workers predict with a model that one process fitted.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engines import single_node
+from engines import in_worker, single_node
 from engines.dask.data import Everywhere
 from engines.dask.session import watched
 from engines.estimators import find_estimator, parallel_parameter
 from engines.prepared import Rows
-from engines.threads import limited
 from engines.types import Predictions
 
 if TYPE_CHECKING:
@@ -29,14 +27,7 @@ def fit(session: Session, spec: EstimatorSpec, train: Data[Rows]) -> Model:
     """Fit the estimator, with one job a thread of the workers where it has jobs."""
     rows, prepared = train.native, train.source.prepared
     if parallel_parameter(find_estimator(spec.class_)) is None:
-        # the workers have nothing to do meanwhile, so this process may use their cores
-        with limited(session.resources.cores):
-            model = single_node.fit_estimator(spec, rows, prepared, 1)
-        alone = (
-            f"dask: one fit of {spec.class_} has no parallel loop to spread over the workers; it "
-            f"ran in the process that drives them."
-        )
-        return replace(model, notes=(*model.notes, alone))
+        return in_worker.fit_in_driver("dask", spec, rows, prepared, session.resources.cores)
     jobs = session.resources.workers * session.resources.threads_per_worker
 
     def spread() -> Model:
@@ -56,7 +47,7 @@ def fit(session: Session, spec: EstimatorSpec, train: Data[Rows]) -> Model:
 def predict(session: Session, model: Model, data: Data[Any]) -> Predictions:
     """Predict with a model that one process fitted, wherever the rows lie."""
     if isinstance(data.native, Rows):
-        return _predict(model, data.native)
+        return in_worker.predict(model, data.native)
     if isinstance(data.native, Everywhere):
         whole = data.native
         return watched(session, lambda: _of_whole(session, model, whole), recovers=True)
@@ -86,19 +77,10 @@ def _joined(parts: list[Any]) -> Any:
 
 def _of_whole(session: Session, model: Model, rows: Everywhere) -> Predictions:
     """Predict all rows on one of the workers."""
-    done = session.client.submit(_predict, model, rows.future(), pure=False)
+    done = session.client.submit(in_worker.predict, model, rows.future(), pure=False)
     predictions: Predictions = done.result()
     return predictions
 
 
 def _predict_block(model: Model, X: Any, row_id: Any) -> Predictions:
-    return _predict(model, Rows(X, np.empty(0), row_id, np.empty(0, np.int8)))
-
-
-def _predict(model: Model, rows: Rows) -> Predictions:
-    """Predict in this process, on the one thread that a task has."""
-    import joblib
-
-    # an estimator keeps the number of jobs that it was fitted with
-    with limited(1), joblib.parallel_config(backend="sequential"):
-        return single_node.predict(model, rows)
+    return in_worker.predict(model, Rows(X, np.empty(0), row_id, np.empty(0, np.int8)))

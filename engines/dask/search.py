@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engines import single_node
+from engines import in_worker
 from engines.batches import Batches
 from engines.dask.data import Arrays, Everywhere, homes, persisted, place, shares
 from engines.dask.session import (
@@ -30,9 +30,8 @@ from engines.dask.session import (
 )
 from engines.errors import SpecError
 from engines.evaluation import Bench, evaluate
-from engines.folds import positions, take
+from engines.folds import positions, selected_rows, take
 from engines.prepared import RowGroup, Rows
-from engines.threads import limited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,7 +89,7 @@ def fit(
 
     def fitted() -> Model:
         model: Model = session.client.submit(
-            _fit,
+            in_worker.fit,
             spec,
             train.native.future(),
             train.source.prepared,
@@ -113,8 +112,7 @@ def select(
     order, also where a sample is drawn of them.
     """
     if isinstance(data.native, Rows):
-        chosen = positions(data.native.fold, fold, held_out=held_out, sample=sample)
-        return replace(data, native=take(data.native, chosen), n_rows=len(chosen))
+        return selected_rows(data, fold, held_out=held_out, sample=sample)
     if not isinstance(data.native, Arrays):
         raise SpecError("select needs rows placed 'spread' or 'host'; got 'everywhere'.")
     arrays = data.native
@@ -273,22 +271,6 @@ def _evaluate(rows: Rows, bench: bytes, trials: bytes) -> list[Score]:
 def _opened(bench: bytes) -> tuple[Prepared, Judge, int]:
     content: tuple[Prepared, Judge, int] = pickle.loads(bench)  # noqa: S301 - ours
     return content
-
-
-def _fit(
-    spec: Spec,
-    rows: Rows,
-    prepared: Prepared,
-    threads: int,
-    initial_centers: NDArray[np.float64] | None,
-) -> Model:
-    import joblib
-
-    # The jobs of an estimator are threads of the worker, which may have no children
-    with limited(threads), joblib.parallel_config(backend="threading"):
-        return single_node.fit(
-            spec, rows, prepared, threads=threads, initial_centers=initial_centers
-        )
 
 
 def _select(session: Session, arrays: Arrays, prepared: Prepared, choice: _Choice) -> Arrays:

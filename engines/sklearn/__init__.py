@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from engines import single_node
 from engines.base import Engine
 from engines.errors import SessionError, WorkerLostError
+from engines.folds import selected_rows
 from engines.sklearn import boosting, data, estimator, kmeans, search, session, tasks
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class SklearnEngine(Engine["Rows"]):
     def _select(
         self, data: Data[Rows], fold: int, *, held_out: bool, sample: Sample | None
     ) -> Data[Rows]:
-        return search.select(data, fold, held_out=held_out, sample=sample)
+        return selected_rows(data, fold, held_out=held_out, sample=sample)
 
     def _map_tasks(
         self, function: Callable[[ItemT], ResultT], items: Sequence[ItemT]

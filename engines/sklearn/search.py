@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from engines import single_node
 from engines.batches import Batches
 from engines.evaluation import Bench, evaluate
-from engines.folds import positions, take
 from engines.threads import limited
 from engines.types import Data
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from engines.prepared import Prepared, Rows
     from engines.sklearn.pool import Pool
     from engines.specs import Spec
-    from engines.types import Judge, Model, Sample, Score, Trial
+    from engines.types import Judge, Model, Score, Trial
 
 
 @dataclass(frozen=True)
@@ -106,12 +105,6 @@ def fit(
         threads=cores,
         initial_centers=initial_centers,
     )
-
-
-def select(data: Data[Rows], fold: int, *, held_out: bool, sample: Sample | None) -> Data[Rows]:
-    """Return the rows of a fold, or all others."""
-    chosen = positions(data.native.fold, fold, held_out=held_out, sample=sample)
-    return Data(take(data.native, chosen), len(chosen), data.n_features, data.source)
 
 
 def _hold(rows: str) -> None:

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engines import single_node
+from engines import in_worker, single_node
 from engines.estimators import find_estimator, parallel_parameter
 from engines.prepared import Rows
 from engines.spark.data import ROW_ID, Everywhere, collect
 from engines.spark.parallel import loops_on_spark
 from engines.spark.pool import broadcast
-from engines.threads import limited
 from engines.types import Predictions
 
 if TYPE_CHECKING:
@@ -35,29 +34,23 @@ def fit(session: Session, spec: EstimatorSpec, train: Data[Rows]) -> Model:
     """Fit the estimator in this process, with one job a worker where it has jobs."""
     rows, prepared = train.native, train.source.prepared
     if parallel_parameter(find_estimator(spec.class_)) is None:
-        # the workers have nothing to do meanwhile, so this process may use their cores
-        with limited(session.workers * session.threads):
-            model = single_node.fit_estimator(spec, rows, prepared, 1)
-        return _noted(
-            model,
-            f"spark: one fit of {spec.class_} has no parallel loop to spread over the workers; it "
-            f"ran in the process that drives them.",
-        )
+        cores = session.workers * session.threads
+        return in_worker.fit_in_driver("spark", spec, rows, prepared, cores)
     with loops_on_spark(session):
         model = single_node.fit_estimator(spec, rows, prepared, session.workers)
     if session.workers > 1:
         return model
-    return _noted(
-        model,
+    alone = (
         f"spark: for one worker joblib sends nothing out; the fit of {spec.class_} ran in the "
-        f"process that drives it.",
+        f"process that drives it."
     )
+    return replace(model, notes=(*model.notes, alone))
 
 
 def predict(session: Session, model: Model, data: Data[Any]) -> Predictions:
     """Predict with a model that one process fitted, wherever the rows lie."""
     if isinstance(data.native, Rows):
-        return _predict(model, data.native)
+        return in_worker.predict(model, data.native)
     if isinstance(data.native, Everywhere):
         return _of_whole(session, model, data.native)
     frame: Frame = data.native
@@ -66,16 +59,14 @@ def predict(session: Session, model: Model, data: Data[Any]) -> Predictions:
     return _of_partitions(session, model, frame)
 
 
-def _noted(model: Model, note: str) -> Model:
-    return replace(model, notes=(*model.notes, note))
-
-
 def _of_whole(session: Session, model: Model, whole: Everywhere) -> Predictions:
     """Predict all rows in one Python worker."""
     with broadcast(session, model) as sent:
         rows = whole.rows
         task = session.spark.sparkContext.parallelize([None], 1)
-        (predictions,) = task.map(lambda _: _predict(sent.value.value, rows.value)).collect()
+        (predictions,) = task.map(
+            lambda _: in_worker.predict(sent.value.value, rows.value)
+        ).collect()
         return predictions  # type: ignore[no-any-return]
 
 
@@ -96,21 +87,12 @@ def _of_partitions(session: Session, model: Model, frame: Frame) -> Predictions:
 
             for batch in batches:
                 rows = _from_arrow(batch, features)
-                part = pickle.dumps(_predict(sent.value.value, rows))
+                part = pickle.dumps(in_worker.predict(sent.value.value, rows))
                 yield pa.RecordBatch.from_pydict({"part": [part]})
 
         answers = frame.rows.select(*features, ROW_ID).mapInArrow(predicted, "part binary")
         parts = [pickle.loads(answer["part"]) for answer in answers.collect()]  # noqa: S301 - ours
     return _joined(parts)
-
-
-def _predict(model: Model, rows: Rows) -> Predictions:
-    """Predict in this process, on one thread."""
-    import joblib
-
-    # an estimator keeps the number of jobs that it was fitted with
-    with limited(1), joblib.parallel_config(backend="sequential"):
-        return single_node.predict(model, rows)
 
 
 def _from_arrow(batch: pa.RecordBatch, features: tuple[str, ...]) -> Rows:

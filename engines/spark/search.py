@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engines import single_node
+from engines import in_worker
 from engines.batches import Batches
 from engines.errors import SpecError
 from engines.evaluation import Bench, evaluate
-from engines.folds import positions, take
+from engines.folds import positions, selected_rows
 from engines.prepared import Rows, read_folds
 from engines.spark.data import ROW_ID, Frame, cached
 from engines.spark.pool import broadcast, unordered
-from engines.threads import limited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,7 +66,7 @@ def fit(
     threads = session.threads
     task = session.spark.sparkContext.parallelize([initial_centers], 1)
     (model,) = task.map(
-        lambda centers: _fit(spec, rows.value, prepared, threads, centers)
+        lambda centers: in_worker.fit(spec, rows.value, prepared, threads, centers)
     ).collect()
     return model  # type: ignore[no-any-return]
 
@@ -81,8 +80,7 @@ def select(
     also where a sample is drawn of them.
     """
     if isinstance(data.native, Rows):
-        chosen = positions(data.native.fold, fold, held_out=held_out, sample=sample)
-        return replace(data, native=take(data.native, chosen), n_rows=len(chosen))
+        return selected_rows(data, fold, held_out=held_out, sample=sample)
     if not isinstance(data.native, Frame):
         raise SpecError("select needs rows placed 'spread' or 'host'; got 'everywhere'.")
     import pyarrow as pa
@@ -110,19 +108,3 @@ def _evaluate(rows: Any, bench: Any, trials: tuple[Trial, ...]) -> list[Score]:
     """Carry out trials, in a Python worker."""
     at = Bench(rows.value, *bench.value.value)
     return [evaluate(trial, at, f"process {os.getpid()}") for trial in trials]
-
-
-def _fit(
-    spec: Spec,
-    rows: Rows,
-    prepared: Any,
-    threads: int,
-    initial_centers: NDArray[np.float64] | None,
-) -> Model:
-    import joblib
-
-    # jobs of an estimator are threads here: a worker starts no processes of its own
-    with limited(threads), joblib.parallel_config(backend="threading"):
-        return single_node.fit(
-            spec, rows, prepared, threads=threads, initial_centers=initial_centers
-        )

@@ -75,6 +75,15 @@ def granted(experiment: Experiment, engine_name: str) -> tuple[int, int]:
     return workers, threads or max(1, cores // workers)
 
 
+def fits_at_a_time(experiment: Experiment, engine_name: str) -> int:
+    """Return how many candidates of a search an engine fits at a time, each on one worker.
+
+    scikit-learn is one worker with all the threads, but searches in a process a core.
+    """
+    workers, threads = granted(experiment, engine_name)
+    return threads if engine_name == "sklearn" else workers
+
+
 def granted_cores(experiment: Experiment) -> int:
     """Return the number of cores that each engine gets: all that are usable unless stated."""
     return experiment.resources.cores or usable_cores()

@@ -27,7 +27,6 @@ _OTHER_NAMES = {
     "min_split_loss": "gamma",
     "num_boost_round": "n_estimators",
     "nrounds": "n_estimators",
-    "random_state": "seed",
 }
 
 
@@ -54,19 +53,9 @@ def search_conflicts(
         yield from _resource_conflicts(search, workload)
 
 
-def parameters_of(workload: Spec) -> tuple[str, ...]:
-    """Return the parameters of a workload that a search may vary, whatever their values are."""
-    if isinstance(workload, EstimatorSpec):
-        return workload.searchable()
-    # a field may have a meaning for some candidates only
-    return tuple(
-        name for name in type(workload).model_fields if name not in {"kind", "seed", "task"}
-    )
-
-
 def _unknown(name: str, workload: Spec) -> str | None:
     """Say why a parameter cannot be searched, if it cannot."""
-    names = parameters_of(workload)
+    names = workload.searchable()
     if name in names:
         return None
     if isinstance(workload, EstimatorSpec):
@@ -103,7 +92,7 @@ def _unusable(resource: str, workload: Spec) -> str | None:
     values = _values_of(workload)
     if _is_whole(values[resource]):
         return None
-    whole = [name for name in parameters_of(workload) if _is_whole(values[name])]
+    whole = [name for name in workload.searchable() if _is_whole(values[name])]
     return (
         f"must be rows or a parameter that is a whole number; got {resource}, which is "
         f"{shown(values[resource])}; choose from {', '.join(['rows', *whole])}"

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from engines.errors import SpecError
 from engines.strategies import Rung, smallest_rows
-from experiments.definition import granted
-from experiments.definition.host import granted_cores, granted_memory
+from experiments.definition.host import fits_at_a_time, granted_memory
 from experiments.errors import RequestError
 
 if TYPE_CHECKING:
@@ -130,10 +129,7 @@ def _parallel_over(
         return "rows", "asked for"
     width = 4 if prepared.dtype == "float32" else 8
     rows = prepared.counts["train"] * prepared.n_features * width
-    at_a_time = [
-        granted_cores(experiment) if name == "sklearn" else granted(experiment, name)[0]
-        for name in experiment.engines.selected()
-    ]
+    at_a_time = [fits_at_a_time(experiment, name) for name in experiment.engines.selected()]
     share = granted_memory(experiment) // max(at_a_time)
     if options.parallel_over == "candidates":
         if rows > share:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from experiments.definition import granted
+from experiments.definition.host import fits_at_a_time
 from experiments.records import point_key
 from experiments.runner.events import CandidateScored
 from experiments.search.log import SearchKey
@@ -85,8 +85,7 @@ class Searches:
             round=item.round,
             repeat=repeat,
         )
-        workers, threads = granted(ready.experiment, item.engine)
-        at_a_time = threads if item.engine == "sklearn" else workers
+        at_a_time = fits_at_a_time(ready.experiment, item.engine)
         return self._log.begin(
             key,
             {
