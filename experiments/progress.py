@@ -166,8 +166,10 @@ class Live:
 def describe(event: ChildStarted) -> str:
     """Return the engine, round and point of a process, and its place among all."""
     point = "".join(f", {clean(key)} {clean(value)}" for key, value in event.point.items())
+    again = " again (null run)" if event.null_run else ""
     return (
-        f"[{event.position}/{event.children}] {title(event.engine)}, round {event.round + 1}{point}"
+        f"[{event.position}/{event.children}] {title(event.engine)}{again}, "
+        f"round {event.round + 1}{point}"
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from io import FileIO
     from pathlib import Path
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 RECORDS_FILE: Final = "records.jsonl"
 
 Outcome: TypeAlias = Literal[
@@ -116,6 +116,8 @@ class Record:
         What the engine was really granted: `engines.types.Facts` as a dict.
     warnings : tuple of str
         Sentences that a reader of the result must know.
+    null_run : bool
+        Whether the engine ran once more to be compared with itself; no column of a table.
     schema : int
         Version of this layout.
     """
@@ -138,6 +140,7 @@ class Record:
     parameters: tuple[dict[str, Any], ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    null_run: bool = False
     schema: int = SCHEMA
 
 
@@ -283,6 +286,8 @@ def _read_line(path: Path, number: int, line: bytes) -> Record:
 
 def _from_json(content: dict[str, Any]) -> Record:
     known = {one.name for one in fields(Record)}
+    if content.get("schema") == 1:  # which knew no null runs
+        content = {"null_run": False, **content}
     if unknown := sorted(content.keys() - known):
         raise ValueError(f"it has the unknown field {unknown[0]!r}")
     if missing := sorted(known - content.keys()):
@@ -325,6 +330,7 @@ _KINDS: Final[dict[str, type | tuple[type, ...]]] = {
     "parameters": list,
     "facts": dict,
     "warnings": list,
+    "null_run": bool,
 }
 
 

@@ -171,6 +171,11 @@ class EnginesOptions(_Section):
         """Return the options of the engines that run, by name, in the order written."""
         return {name: getattr(self, name) for name in self._order}
 
+    @property
+    def baseline(self) -> str:
+        """The engine that the others are compared with: scikit-learn, or else the first."""
+        return "sklearn" if "sklearn" in self._order else self._order[0]
+
     def only(self, names: tuple[str, ...]) -> Self:
         """Return the named engines alone, in that order; those not selected have defaults."""
         selected = self.selected()
@@ -206,6 +211,12 @@ class MeasureOptions(_Section):
         default=1,
         description="Further fits in the same process after the first, cold one; further searches "
         "with a search, and then 0 when not given.",
+    )
+    null_run: bool = Field(
+        default=False,
+        description="Run the baseline once more at the end of each round, as if it were another "
+        "engine: by how much it differs from itself is the noise floor, and no difference below "
+        "it is reported as one.",
     )
     timeout: Duration = Field(
         default=600.0,

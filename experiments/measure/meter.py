@@ -11,6 +11,8 @@ from experiments.records import Phase
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from experiments.measure.samples import OnSample
+
 # Reading the memory maps of a tree takes the longer the more memory it holds; the interval grows
 # with it, so that reading never takes more than this share of one core. With what surrounds it,
 # measuring stays below 2 %.
@@ -33,6 +35,8 @@ class Meter:
         Returns seconds; `time.perf_counter` unless a test has another.
     read : callable
         Returns the usage of a tree; `usage` unless a test has another.
+    on_sample : callable, optional
+        Given each sample that found the tree alive, with the phase that it was taken in.
 
     Attributes
     ----------
@@ -45,11 +49,13 @@ class Meter:
         root: int,
         clock: Callable[[], float] = time.perf_counter,
         read: Callable[[int], Usage] = usage,
+        on_sample: OnSample | None = None,
     ) -> None:
         self.peak_memory_bytes = 0
         self._root = root
         self._clock = clock
         self._read = read
+        self._on_sample = on_sample
         self._last = Usage(0.0, 0, 0, 0, 0)
         self._phase: str | None = None
         self._at_begin: Usage | None = None
@@ -92,6 +98,8 @@ class Meter:
             ended=ended,
         )
         self._phase, self._at_begin = None, None
+        if self._on_sample is not None:
+            self._on_sample(None, now)
         return phase
 
     def sample_if_due(self) -> None:
@@ -110,6 +118,8 @@ class Meter:
         now = self._read(self._root)
         if now.processes:
             self._last = now
+            if self._on_sample is not None:
+                self._on_sample(self._phase, now)
         self._phase_peak = max(self._phase_peak, now.memory_bytes)
         self.peak_memory_bytes = max(self.peak_memory_bytes, now.memory_bytes)
         return self._last

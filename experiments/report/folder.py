@@ -36,6 +36,8 @@ class RunFiles:
         In the order they were written; none of a run that was stopped in its first search.
     torn : bool
         Whether the last line was only half written.
+    null_records : tuple of Record
+        Those of null runs, in which the baseline ran once more: no engine of the comparison.
     """
 
     path: Path
@@ -43,6 +45,7 @@ class RunFiles:
     definition: str
     records: tuple[Record, ...]
     torn: bool
+    null_records: tuple[Record, ...] = ()
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -138,12 +141,14 @@ def read_run(path: Path) -> RunFiles:
             f"The run in {path} ended before its first record, so there is nothing to report; "
             "run the experiment again."
         )
+    read = read_records(records) if records.exists() else ()
     return RunFiles(
         path=path,
         description=description,
         definition=_text(path / DEFINITION_FILE),
-        records=read_records(records) if records.exists() else (),
+        records=tuple(record for record in read if not record.null_run),
         torn=records.exists() and ends_torn(records),
+        null_records=tuple(record for record in read if record.null_run),
     )
 
 

@@ -35,6 +35,7 @@ class ChildStarted:
     engine: str
     round: int
     point: dict[str, Any]
+    null_run: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.errors import RequestError
+from experiments.measure.samples import SAMPLES_FOLDER
 from experiments.paths import user_path
 from experiments.records import RECORDS_FILE
 
@@ -46,6 +47,16 @@ class RunFolder:
     def logs(self) -> Path:
         """Folder of what each child process printed."""
         return self.path / "logs"
+
+    @property
+    def samples(self) -> Path:
+        """Folder of what each child process used over time."""
+        return self.path / SAMPLES_FOLDER
+
+    @property
+    def null_run(self) -> Path:
+        """Folder of the candidates of null runs."""
+        return self.path / "null_run"
 
     def relative(self, path: str | Path) -> str:
         """Return a path as seen from this folder, so that the folder can be moved."""
@@ -113,6 +124,7 @@ def make_run_folder(experiment: str, output: Path | None) -> RunFolder:
     try:
         folder.predictions.mkdir(parents=True)
         folder.logs.mkdir()
+        folder.samples.mkdir()
     except OSError as exc:
         raise RequestError(
             f"The output folder {folder.path} cannot be written: {exc.strerror}; choose another "

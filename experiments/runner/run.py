@@ -90,15 +90,24 @@ def run_experiment(
     description = _describe(experiment, points, folder)
     folder.write_description(description)
 
-    plan = make_plan(len(points), experiment.measure.rounds, list(experiment.engines.selected()))
+    plan = make_plan(
+        len(points),
+        experiment.measure.rounds,
+        list(experiment.engines.selected()),
+        experiment.engines.baseline if experiment.measure.null_run else None,
+    )
     tell(Planned(len(plan)))
     scorer = Scorer(folder)
-    books = _Books(folder, scorer, CandidateLog(folder.path))
+    books = _Books(folder, scorer, CandidateLog(folder.path), CandidateLog(folder.null_run))
     interrupted = False
     try:
         for position, item in enumerate(plan, start=1):
             ready = points[item.point]
-            tell(ChildStarted(position, len(plan), item.engine, item.round, ready.point))
+            tell(
+                ChildStarted(
+                    position, len(plan), item.engine, item.round, ready.point, item.null_run
+                )
+            )
             outcome = _run_child(item, ready, books, tell)
             tell(ChildEnded(item.engine, outcome))
     except KeyboardInterrupt:
@@ -118,12 +127,17 @@ class _Books:
     folder: RunFolder
     scorer: Scorer
     candidates: CandidateLog
+    null_candidates: CandidateLog
+
+    def candidates_of(self, item: PlanItem) -> CandidateLog:
+        """Return the log for what a process searches: a null run is no engine of the report."""
+        return self.null_candidates if item.null_run else self.candidates
 
 
 def _run_child(item: PlanItem, ready: ReadyPoint, books: _Books, tell: OnEvent) -> str:
-    name = f"{item.engine}-p{item.point}-r{item.round}"
     folder = books.folder
-    searches = Searches(item, ready, books.candidates, tell)
+    candidates = books.candidates_of(item)
+    searches = Searches(item, ready, candidates, tell)
 
     def on_repeat(repeat: Repeat, scored: bool) -> None:
         search = searches.ended(repeat)
@@ -140,22 +154,23 @@ def _run_child(item: PlanItem, ready: ReadyPoint, books: _Books, tell: OnEvent) 
         tell(RecordWritten(made))
 
     with _Scratch() as scratch:
-        task = _task(item, ready, folder.predictions / name, scratch)
+        task = _task(item, ready, folder.predictions / item.name, scratch)
         task_file = scratch / "task.json"
         task.write(task_file)
         try:
             return supervise(
                 task,
                 task_file=task_file,
-                log=folder.logs / f"{name}.log",
+                log=folder.logs / f"{item.name}.log",
+                samples=folder.samples / f"{item.name}.csv",
                 timeout_s=ready.experiment.measure.timeout,
                 on_repeat=on_repeat,
                 on_score=searches.add,
-                on_event=tell,
+                on_event=searches.watch,
             )
         finally:
             with uninterrupted():
-                books.candidates.write()
+                candidates.write()
 
 
 def _task(item: PlanItem, ready: ReadyPoint, predictions: Path, scratch: Path) -> Task:

@@ -94,6 +94,7 @@ class Scorer:
             parameters=tuple(content.get("parameters", ())),
             facts=content.get("facts") or {},
             warnings=(*warnings, *content.get("notes", ()), *_grants(ready, content.get("facts"))),
+            null_run=item.null_run,
         )
 
     def _score(
@@ -119,7 +120,7 @@ class Scorer:
             told = (f"{name}: the winner of the search gives no probabilities" for name in lacking)
             self._scores[key] = (values, (*_undefined(scores), *told))
         # only now: labels that were refused are compared with nobody's
-        if ready.task == "clustering":
+        if ready.task == "clustering" and not item.null_run:
             self._labels.setdefault(item.point, {}).setdefault(item.engine, saved)
         return self._scores[key]
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.definition.host import fits_at_a_time
 from experiments.records import point_key
-from experiments.runner.events import CandidateScored
+from experiments.runner.events import CandidateScored, PhaseStarted
 from experiments.search.log import SearchKey
 from experiments.search.standing import direction, mean
 
 if TYPE_CHECKING:
-    from experiments.runner.events import OnEvent
+    from experiments.runner.events import Event, OnEvent
     from experiments.runner.plan import PlanItem
     from experiments.runner.ready import ReadyPoint
     from experiments.runner.supervise import Repeat
@@ -46,11 +46,18 @@ class Searches:
         # is better
         self._best: dict[int, tuple[int, float]] = {}
 
+    def watch(self, event: Event) -> None:
+        """Note when a search begins, and pass the event on."""
+        if isinstance(event, PhaseStarted) and event.name == "search" and event.repeat is not None:
+            self._began[event.repeat] = time.monotonic()
+        self._tell(event)
+
     def add(self, score: dict[str, Any]) -> None:
         """Keep one score, as a child process reported it."""
         number = score["repeat"]
         search = self._search(number)
-        candidate = self._log.add(search, score)
+        ended_s = time.monotonic() - self._began[number]
+        candidate = self._log.add(search, {**score, "ended_s": ended_s})
         if len(candidate.scores) == candidate.n_folds:
             self._done[number] += 1
             self._compare(number, search, candidate)
@@ -69,7 +76,7 @@ class Searches:
     def _search(self, repeat: int) -> Search:
         if repeat not in self._searches:
             self._searches[repeat] = self._begin(repeat)
-            self._began[repeat] = time.monotonic()
+            self._began.setdefault(repeat, time.monotonic())
             self._done[repeat] = 0
         return self._searches[repeat]
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from experiments.measure.meter import Meter
+from experiments.measure.samples import SampleLog
 from experiments.records import Failure, Phase
 from experiments.runner.environment import child_environment
 from experiments.runner.events import PhaseStarted
@@ -76,6 +77,7 @@ def supervise(
     *,
     task_file: Path,
     log: Path,
+    samples: Path,
     timeout_s: float,
     on_repeat: OnRepeat,
     on_score: OnScore,
@@ -91,6 +93,8 @@ def supervise(
         File the child reads.
     log : pathlib.Path
         File that takes all it prints.
+    samples : pathlib.Path
+        File that takes what it uses over time.
     timeout_s : float
         Seconds after which it is killed. Time in which it waits for the runner does not count.
     on_repeat : callable
@@ -113,6 +117,7 @@ def supervise(
                 task,
                 task_file=task_file,
                 log=log,
+                samples=samples,
                 timeout_s=timeout_s,
                 on_repeat=on_repeat,
                 on_score=on_score,
@@ -139,6 +144,7 @@ class _Child:
         *,
         task_file: Path,
         log: Path,
+        samples: Path,
         timeout_s: float,
         on_repeat: OnRepeat,
         on_score: OnScore,
@@ -160,7 +166,16 @@ class _Child:
         self._stop_by: float | None = None
         self._ended: float | None = None
         self._returned = 0
-        self._start(task_file)
+        self._samples = SampleLog(samples, lambda: self._seconds(time.perf_counter()))
+        try:
+            self._start(task_file)
+        except BaseException:
+            self._samples.close()
+            raise
+
+    def _seconds(self, now: float) -> float:
+        """Return the child's own seconds: without those in which it waited for the runner."""
+        return now - self._started - self._waited_s
 
     def _start(self, task_file: Path) -> None:
         reports, child_reports = os.pipe()
@@ -192,7 +207,7 @@ class _Child:
         finally:
             for descriptor in child_ends:
                 os.close(descriptor)
-        self._meter = Meter(self._process.pid)
+        self._meter = Meter(self._process.pid, on_sample=self._samples.add)
 
     def watch(self) -> None:
         """Answer reports, sample, and enforce the limits until the child is done or dead."""
@@ -237,6 +252,7 @@ class _Child:
     def _begin(self, report: dict[str, Any]) -> None:
         if report["repeat"] is not None and report["repeat"] > self._repeat.number:
             self._repeat = Repeat(report["repeat"])
+            self._samples.repeat = report["repeat"]
         self._phase = report["phase"]
         self._meter.begin(report["phase"])
         self._phase_began = time.perf_counter()
@@ -268,7 +284,7 @@ class _Child:
                 f"smaller",
             )
             return True
-        if now - self._started - self._waited_s > self._timeout_s:
+        if self._seconds(now) > self._timeout_s:
             self._fail(
                 "timed out",
                 "TimeLimit",
@@ -308,6 +324,7 @@ class _Child:
         self._ended = time.perf_counter()
         kill_tree(self._process.pid, self._token)
         self._returned = self._process.wait()
+        self._samples.close()
         for descriptor in self._descriptors:
             os.close(descriptor)
 

@@ -186,6 +186,7 @@ class CandidateLog:
         """Note that a search begins."""
         search = Search(key, plan)
         self._searches[key] = search
+        self._folder.mkdir(exist_ok=True)
         self._append({"search": vars(key), "plan": plan})
         return search
 
@@ -215,7 +216,7 @@ class CandidateLog:
                 self._next_sync = time.monotonic() + _SYNC_SECONDS
 
 
-_SCORE = ("rung", "candidate", "fold", "scores", "fit_s", "score_s", "worker", "error")
+_SCORE = ("rung", "candidate", "fold", "scores", "fit_s", "score_s", "ended_s", "worker", "error")
 
 
 def write_table(folder: Path) -> None:
@@ -289,6 +290,7 @@ _PLACES = (
     "std_fit_time",
     "mean_score_time",
     "std_score_time",
+    "ended_s",
     "worker",
     "outcome",
     "error",
@@ -341,6 +343,9 @@ def _rows(search: Search) -> Iterator[dict[str, Any]]:
             seconds = one.seconds(name)
             row[f"mean_{column}"] = float(np.mean(seconds)) if seconds else None
             row[f"std_{column}"] = float(np.std(seconds)) if seconds else None
+        # a journal of the first version has no such seconds
+        ended = [score["ended_s"] for score in one.scores.values() if "ended_s" in score]
+        row["ended_s"] = max(ended, default=None)
         workers = dict.fromkeys(one.scores[fold]["worker"] for fold in sorted(one.scores))
         row |= {"worker": ", ".join(workers), "outcome": one.outcome, "error": one.error}
         yield row

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from experiments.measure.meter import LARGEST_SHARE, SHORTEST_INTERVAL_S, Meter
+from experiments.measure.samples import SampleLog, read_samples
 from experiments.measure.tree import Usage, tree, usage
 
 MIB = 2**20
@@ -185,3 +186,58 @@ def test_sampling_waits_longer_when_reading_is_costly():
     cheap = Meter(os.getpid(), read=lambda root: Usage(0.0, 1, 0, 0, 1))
     cheap.sample_if_due()
     assert cheap.seconds_to_next <= SHORTEST_INTERVAL_S
+
+
+def used(memory_bytes, cpu_s=1.0):
+    return Usage(cpu_s, memory_bytes, 10, 20, 3)
+
+
+def log_samples(path, samples):
+    """Log (seconds, phase, memory) and return what can be read back."""
+    now = [0.0]
+    with SampleLog(path, lambda: now[0]) as log:
+        for seconds, phase, memory in samples:
+            now[0] = seconds
+            log.add(phase, used(memory))
+    return read_samples(path)
+
+
+def test_samples_are_read_back_with_their_phase(tmp_path):
+    read = log_samples(tmp_path / "s.csv", [(0.0, "start", 5), (1.0, "start", 7), (2.0, None, 6)])
+    assert [(one.seconds, one.phase, one.memory_bytes) for one in read] == [
+        (0.0, "start", 5),
+        (1.0, "start", 7),
+        (2.0, "", 6),
+    ]
+    assert (read[0].cpu_s, read[0].read_bytes, read[0].write_bytes, read[0].processes) == (
+        1.0,
+        10,
+        20,
+        3,
+    )
+
+
+def test_a_peak_survives_where_samples_are_thinned(tmp_path):
+    many = [
+        (number / 100, "fit", 1000 if number == 7777 else number % 9) for number in range(30000)
+    ]
+    read = log_samples(tmp_path / "s.csv", many)
+    assert len(read) < 1000
+    assert max(one.memory_bytes for one in read) == 1000
+    assert read[-1].seconds == pytest.approx(299.99, abs=3.1)
+
+
+def test_a_cut_off_line_of_samples_is_passed_over(tmp_path):
+    path = tmp_path / "s.csv"
+    whole = log_samples(path, [(0.0, "fit", 5), (1.0, None, 6)])
+    path.write_text(path.read_text()[:-9])
+    assert read_samples(path) == whole[:-1]
+    assert read_samples(tmp_path / "missing.csv") == ()
+
+
+def test_a_meter_hands_on_each_sample_with_its_phase():
+    seen = []
+    meter = Meter(1, read=lambda _: used(8), on_sample=lambda phase, one: seen.append((phase, one)))
+    meter.begin("fit")
+    meter.end(1.0)
+    assert [phase for phase, _ in seen] == ["fit", "fit", None]

@@ -67,7 +67,7 @@ def test_a_line_is_the_object_that_the_design_shows(tmp_path):
     assert list(content) == [
         "schema", "run", "experiment", "definition", "engine", "implementation", "point", "round",
         "repeat", "warm", "outcome", "error", "phases", "unaccounted_s", "metrics", "model",
-        "parameters", "facts", "warnings",
+        "parameters", "facts", "warnings", "null_run",
     ]  # fmt: skip
     assert content["phases"][0] == {
         "name": "fit",
@@ -157,7 +157,7 @@ def test_a_record_with_a_wrong_field_is_refused_by_name(tmp_path, field, value, 
 
 def test_records_of_a_newer_version_are_refused_with_a_sentence(tmp_path):
     path = tmp_path / "records.jsonl"
-    path.write_text('{"schema": 2, "new": true}\n', encoding="utf-8")
+    path.write_text('{"schema": 3, "new": true}\n', encoding="utf-8")
     with pytest.raises(RequestError, match=r"newer version .* update enginebench"):
         read_records(path)
 
@@ -213,3 +213,16 @@ def test_a_phase_that_was_cut_short_stays_one_and_one_without_a_word_of_it_ended
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(content) + "\n")
     assert [one.phases[0].ended for one in read_records(path)] == [False, True]
+
+
+def test_a_record_of_the_first_schema_is_no_null_run(tmp_path):
+    path = tmp_path / "records.jsonl"
+    append_record(path, make())
+    line = json.loads(path.read_text())
+    del line["null_run"]
+    path.write_text(json.dumps({**line, "schema": 1}) + "\n")
+    (read,) = read_records(path)
+    assert read.null_run is False
+    path.write_text(json.dumps(line) + "\n")
+    with pytest.raises(RequestError, match="lacks the field 'null_run'"):
+        read_records(path)

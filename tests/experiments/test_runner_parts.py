@@ -57,6 +57,16 @@ def pipes():
         os.close(descriptor)
 
 
+def test_a_null_run_ends_each_round_with_the_baseline_once_more():
+    plan = make_plan(n_points=2, n_rounds=3, engines=ENGINES, null_run="sklearn")
+    rounds = [plan[start : start + 4] for start in range(0, len(plan), 4)]
+    assert len(rounds) == 6
+    for items in rounds:
+        assert [one.null_run for one in items] == [False, False, False, True]
+        assert items[-1].engine == "sklearn"
+    assert len({one.name for one in plan}) == len(plan)
+
+
 def test_the_child_waits_at_a_boundary_until_it_is_answered(pipes):
     reporter, reports, answers = pipes
     thread = threading.Thread(target=lambda: reporter.report("done"), daemon=True)

@@ -45,6 +45,7 @@ def scored(candidate, fold, value, rung=0, metric="accuracy", **other):
         "scores": {metric: value},
         "fit_s": 0.5,
         "score_s": 0.25,
+        "ended_s": 1.0 + fold,
         "worker": f"worker {fold}",
         "error": None,
         **other,
@@ -77,6 +78,16 @@ def test_the_table_has_the_names_means_and_ranks_of_cv_results(tmp_path):
     assert set(ours["outcome"]) == {"completed"}
     assert ours["worker"][0] == "worker 0, worker 1, worker 2, worker 3"
     assert search.best().number == plain.best_index_
+
+
+def test_a_candidate_ended_when_its_last_fold_was_scored(tmp_path):
+    log = CandidateLog(tmp_path)
+    search = log.begin(KEY, plan([{"C": 1}, {"C": 2}]))
+    for fold in (1, 0):
+        log.add(search, scored(0, fold, 0.5))
+    log.write()
+    assert table(tmp_path)["ended_s"][0] == 2.0
+    assert table(tmp_path)["ended_s"].isna()[1]
 
 
 def test_less_is_better_where_the_metric_says_so(tmp_path):

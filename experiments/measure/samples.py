@@ -1,0 +1,166 @@
+"""Keep the samples of a process tree, so that a reader can see them over time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
+
+from experiments.measure.meter import SHORTEST_INTERVAL_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from experiments.measure.tree import Usage
+
+    OnSample: TypeAlias = Callable[[str | None, Usage], None]
+
+SAMPLES_FOLDER: Final = "samples"
+COLUMNS: Final = (
+    "seconds",
+    "repeat",
+    "phase",
+    "cpu_s",
+    "memory_bytes",
+    "read_bytes",
+    "write_bytes",
+    "processes",
+)
+# The longer a process runs, the sparser its samples: a few hundred lines for a minute or an hour
+_SHARE_OF_PAST = 0.01
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a process tree had used at one moment.
+
+    Parameters
+    ----------
+    seconds : float
+        Since its process started, without those in which it waited for the runner.
+    repeat : int
+        The repeat that ran.
+    phase : str
+        The phase that ran; empty between phases.
+    cpu_s : float
+        CPU seconds so far.
+    memory_bytes : int
+        Memory (PSS) at that moment.
+    read_bytes, write_bytes : int
+        Bytes that came from or reached storage so far.
+    processes : int
+        Live processes.
+    """
+
+    seconds: float
+    repeat: int
+    phase: str
+    cpu_s: float
+    memory_bytes: int
+    read_bytes: int
+    write_bytes: int
+    processes: int
+
+
+class SampleLog:
+    """Write samples to a file as they are taken.
+
+    Of several within a short time the one with the most memory is kept: peaks survive. What is
+    taken at the boundary of a phase is always kept.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A CSV file, new or of an earlier try.
+    seconds : callable
+        Returns the seconds of the process that is sampled.
+    """
+
+    def __init__(self, path: Path, seconds: Callable[[], float]) -> None:
+        self._file = path.open("w", encoding="utf-8")
+        self._file.write(",".join(COLUMNS) + "\n")
+        self._seconds = seconds
+        self._pending: Sample | None = None
+        self._written_s = 0.0
+        self._phase: str | None = None
+        self.repeat = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def add(self, phase: str | None, usage: Usage) -> None:
+        """Take a sample; `phase` is None between phases."""
+        sample = Sample(
+            seconds=self._seconds(),
+            repeat=self.repeat,
+            phase=phase or "",
+            cpu_s=usage.cpu_s,
+            memory_bytes=usage.memory_bytes,
+            read_bytes=usage.read_bytes,
+            write_bytes=usage.write_bytes,
+            processes=usage.processes,
+        )
+        if phase != self._phase:
+            self._phase = phase
+            self._write(self._pending)
+            self._write(sample)
+            self._pending = None
+            return
+        if self._pending is None or sample.memory_bytes >= self._pending.memory_bytes:
+            self._pending = sample
+        apart = max(SHORTEST_INTERVAL_S, _SHARE_OF_PAST * sample.seconds)
+        if sample.seconds - self._written_s >= apart:
+            self._write(self._pending)
+            self._pending = None
+
+    def close(self) -> None:
+        """Write what is left, and close the file."""
+        self._write(self._pending)
+        self._pending = None
+        self._file.close()
+
+    def _write(self, sample: Sample | None) -> None:
+        if sample is None:
+            return
+        self._written_s = sample.seconds
+        self._file.write(
+            f"{sample.seconds:.3f},{sample.repeat},{sample.phase},{sample.cpu_s:.3f},"
+            f"{sample.memory_bytes},{sample.read_bytes},{sample.write_bytes},{sample.processes}\n"
+        )
+
+
+def read_samples(path: Path) -> tuple[Sample, ...]:
+    """Read the samples of one process.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file of `SampleLog`.
+
+    Returns
+    -------
+    tuple of Sample
+        In the order taken; lines that are cut off or no samples are passed over, and a missing
+        file has none.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
+    return tuple(one for one in map(_parse, lines[1:]) if one is not None)
+
+
+def _parse(line: str) -> Sample | None:
+    cells = line.split(",")
+    if len(cells) != len(COLUMNS):
+        return None
+    seconds, repeat, phase, cpu_s, *counts = cells
+    try:
+        return Sample(
+            float(seconds), int(repeat), phase, float(cpu_s), *(int(one) for one in counts)
+        )
+    except ValueError:
+        return None
