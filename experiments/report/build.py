@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from experiments.errors import RequestError
@@ -78,6 +78,8 @@ class Report:
         The YAML as run.
     records : tuple of Record
         What all of it was made from.
+    files : RunFiles
+        The content of the run folder.
     candidates : tuple of BestCandidates
         The best candidates of each engine; empty without a search.
     """
@@ -97,6 +99,7 @@ class Report:
     versions: dict[str, str]
     definition: str
     records: tuple[Record, ...]
+    files: RunFiles = field(repr=False)
     candidates: tuple[BestCandidates, ...] = ()
 
     @property
@@ -137,6 +140,7 @@ def build_report(folder: Path) -> Report:
         versions={str(k): str(v) for k, v in _section(about, "versions").items()},
         definition=files.definition,
         records=files.records,
+        files=files,
         candidates=candidates,
     )
 
