@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # every version is pinned with its hashes, so nothing is resolved at install time
 PIP_PINNED := $(PIP) install --quiet --no-deps --no-build-isolation --require-hashes
 
-.PHONY: help install quickstart lint types unit test bench lock clean
+.PHONY: help install quickstart lint types unit test bench bench-compare lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,8 +41,13 @@ unit: install ## run the tests
 
 test: lint types unit ## lint, types and tests: what must pass before a change lands
 
-bench: install ## measure the tool itself: ratios against the alternative in the same run
-	@$(BIN)/pytest tests/benchmarks --benchmark-only --capture=no
+bench: install ## measure the tool itself and its engines, and save it under .benchmarks/
+	@$(BIN)/pytest tests/benchmarks --benchmark-only --capture=no --benchmark-autosave
+
+bench-compare: install ## measure the engines again and compare with what `make bench` saved last
+	@compgen -G '.benchmarks/*/[0-9]*.json' >/dev/null \
+		|| { echo "nothing is saved to compare with; run make bench first" >&2; exit 1; }
+	@$(BIN)/pytest tests/benchmarks/test_engines.py --benchmark-only --benchmark-compare
 
 lock: install ## pin the newest dependencies again (needs uv)
 	@requirements/lock

@@ -92,7 +92,7 @@ def run(
         If the run was stopped; its message names the folder of what was measured, for `Run.load`.
     """
     from experiments.progress import watch
-    from experiments.report.markdown import write_markdown
+    from experiments.report.write import write_report
     from experiments.runner.run import run_experiment
 
     if isinstance(experiment, str | Path):
@@ -105,7 +105,7 @@ def run(
     if result.interrupted:
         raise KeyboardInterrupt(f"what was measured is in {result.folder}")
     done = Run.load(result.folder)
-    write_markdown(done.report)
+    write_report(done.report)
     return done
 
 

@@ -4,7 +4,8 @@ Results go to standard output, everything else to standard error. Exit codes:
 
 ==== ===============================================================================
 0    every engine completed (``run``); what was asked for was done (other commands)
-1    an engine did not complete, or only degraded; ``doctor`` found a problem
+1    an engine did not complete, or only degraded; ``doctor`` found a problem; ``compare`` found
+     more than ``--fail-above`` allows
 2    the request was wrong; one sentence on standard error says what to do
 70   a mistake of this program; ``--debug`` shows the traceback
 130  stopped by Ctrl-C, after everything that ran was stopped
@@ -19,6 +20,7 @@ import os
 import signal
 import sys
 import traceback
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,10 +29,23 @@ import typer
 from experiments.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from rich.console import Console
 
     from experiments.definition import Experiment
     from experiments.report.build import Report
+
+
+class Form(StrEnum):
+    """What `enginebench report` prints."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    LATEX = "latex"
+    CSV = "csv"
+    JSON = "json"
+
 
 COMPLETED, NOT_COMPLETED, WRONG_REQUEST, INTERNAL_ERROR, INTERRUPTED = 0, 1, 2, 70, 130
 
@@ -160,7 +175,7 @@ def _run(
 
     from experiments.progress import watch
     from experiments.report.build import build_report
-    from experiments.report.markdown import write_markdown
+    from experiments.report.write import write_report
     from experiments.runner.run import run_experiment
 
     reports: list[Report] = []
@@ -173,11 +188,12 @@ def _run(
             _say(_stopped_early(result.folder))
             break
         report = build_report(result.folder)
-        write_markdown(report)
         reports.append(report)
         if not as_json:
             _print_report(report, blank_before=number > 0)
+        # the tables stand, whatever becomes of the files
         _say(f"results: {result.folder}")
+        _say(f"report: {write_report(report).html}")
         if interrupted:
             break
     if as_json:
@@ -187,27 +203,75 @@ def _run(
     return COMPLETED if all(report.completed for report in reports) else NOT_COMPLETED
 
 
-@app.command("report", help="Print the tables of a run again, and write its report.md again.")
+@app.command("report", help="Print the tables of a run again, and write its report again.")
 def _report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    as_json: AsJson = False,
+    *,
+    form: Annotated[
+        Form, typer.Option("--format", help="What to print.", show_default=True)
+    ] = Form.TEXT,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     debug: Debug = False,
 ) -> int:
     del debug
+    if as_json and form not in {Form.TEXT, Form.JSON}:
+        raise RequestError(
+            f"--json and --format {form.value} ask for two forms at once; give one of them."
+        )
     from experiments.report.build import build_report
-    from experiments.report.markdown import write_markdown
+    from experiments.report.write import write_report
 
     report = build_report(run)
-    if as_json:
-        _print_json({"schema": 1, "runs": _as_data([report])})
-    else:
-        _print_report(report)
+    _print_form(report, Form.JSON if as_json else form)
     try:
-        _say(f"report: {write_markdown(report)}")
+        _say(f"report: {write_report(report).html}")
     except RequestError as exc:
         # the tables were asked for and stand; a folder that is only to be read is no mistake
         _say(f"note: {exc}")
     return COMPLETED
+
+
+@app.command("compare", help="Compare two runs of one experiment, number by number.")
+def _compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN", help="The run folder compared with.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN", help="The later or other run folder.")],
+    *,
+    fail_above: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Exit with 1 if the second run is slower by more than this, such as 10%, beyond "
+            "the noise, or if an engine no longer completes.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,
+) -> int:
+    del debug
+    from experiments.compare.threshold import parse_threshold
+
+    above = None if fail_above is None else parse_threshold(fail_above)
+    from experiments.compare import compare_runs
+    from experiments.compare.gate import judge
+
+    comparison = compare_runs(first, second)
+    judgement = None if above is None else judge(comparison, above)
+    if as_json:
+        from experiments.compare.data import as_data
+
+        _print_json(as_data(comparison, judgement))
+    else:
+        from experiments.compare.terminal import print_comparison
+
+        _print_drawn(lambda console: print_comparison(comparison, console, judgement))
+    if judgement is None:
+        return COMPLETED
+    if judgement.empty:
+        raise RequestError(
+            "--fail-above: there is nothing to judge, as no engine has a time in both runs that "
+            "can be compared; compare runs that share a point and an engine that completed."
+        )
+    return NOT_COMPLETED if judgement.failed else COMPLETED
 
 
 @app.command("list", help="List the ready experiments.")
@@ -342,12 +406,37 @@ def _as_data(reports: list[Report]) -> list[dict[str, Any]]:
     return [as_data(report) for report in reports]
 
 
+def _print_form(report: Report, form: Form) -> None:
+    if form is Form.MARKDOWN:
+        from experiments.report.charts.build import build_figures
+        from experiments.report.markdown import as_markdown
+
+        _out(as_markdown(report, build_figures(report)))
+    elif form is Form.LATEX:
+        from experiments.report.latex import as_latex
+
+        _out(as_latex(report))
+    elif form is Form.CSV:
+        from experiments.report.csv_tables import as_csv
+
+        _out(as_csv(report))
+    elif form is Form.JSON:
+        _print_json({"schema": 1, "runs": _as_data([report])})
+    else:
+        _print_report(report)
+
+
 def _print_report(report: Report, *, blank_before: bool = False) -> None:
+    from experiments.report.terminal import print_report
+
+    _print_drawn(lambda console: print_report(report, console), blank_before=blank_before)
+
+
+def _print_drawn(draw: Callable[[Console], None], *, blank_before: bool = False) -> None:
+    """Write what is drawn on a console as wide and colourful as the real one."""
     import io
 
     from rich.console import Console
-
-    from experiments.report.terminal import print_report
 
     real = Console(highlight=False, emoji=False)
     text = io.StringIO()
@@ -359,7 +448,7 @@ def _print_report(report: Report, *, blank_before: bool = False) -> None:
         highlight=False,
         emoji=False,
     )
-    print_report(report, drawn)
+    draw(drawn)
     lines = (line.rstrip() for line in text.getvalue().splitlines())
     _out(("\n\n" if blank_before else "") + "\n".join(lines) + "\n")
 

@@ -202,7 +202,25 @@ def append_record(path: Path, record: Record) -> None:
     OSError
         If it cannot be written; what the file held before is untouched.
     """
-    line = json.dumps(to_json(record), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    append_line(path, to_json(record))
+
+
+def append_line(path: Path, content: dict[str, Any]) -> None:
+    """Append an object as a line of JSON and force it to the disk, as `append_record` does.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file; created if it is missing.
+    content : dict
+        What JSON can hold: see `plain`.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; what the file held before is untouched.
+    """
+    line = json.dumps(content, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     with path.open("ab", buffering=0) as file:
         before = file.seek(0, os.SEEK_END)
         try:

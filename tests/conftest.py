@@ -1,4 +1,8 @@
-"""Fixtures of every test: the engines, one session each, and prepared data to run them on."""
+"""Fixtures of every test: the engines of the project's own pytest plugin, as the contract has them.
+
+The plugin gives `engine_name`, with ``--engines``, and `engine`: one open session for all tests of
+an engine, since a process can hold one JVM only.
+"""
 
 from __future__ import annotations
 
@@ -12,58 +16,26 @@ from engines.errors import UnsupportedFeatureError
 from engines.types import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from engines.base import Engine
 
 CORES = 2
 MEMORY_BYTES = 3 * 2**30
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--engines",
-        default=",".join(engine_names()),
-        help="engines that the contract suite runs on, with commas between; all when not given",
-    )
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Ctrl-C reach what tests start, and test all engines.
 
-
-def pytest_configure() -> None:
-    """Let Ctrl-C reach what tests start, also when the tests were started in the background.
-
-    A shell makes what it starts there ignore Ctrl-C, and every process hands that on.
+    A shell makes what it starts in the background ignore Ctrl-C, and every process hands that on.
+    The plugin leaves out engines that are not installed; here one is a failure.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "engine_name" in metafunc.fixturenames:
-        metafunc.parametrize(
-            "engine_name", chosen_engines(metafunc.config), indirect=True, scope="session"
-        )
-
-
-def chosen_engines(config: pytest.Config) -> list[str]:
-    """Return the engines asked for; an unknown name ends the whole run."""
-    names = [name.strip() for name in config.getoption("--engines").split(",")]
-    unknown = [name for name in names if name not in engine_names()]
-    if unknown:
-        raise pytest.UsageError(
-            f"--engines: there is no engine {', '.join(map(repr, unknown))}; "
-            f"choose from {', '.join(engine_names())}."
-        )
-    return names
-
-
-@pytest.fixture(scope="session")
-def engine_name(request: pytest.FixtureRequest) -> str:
-    """Name of the engine that a contract test runs on."""
-    return request.param
+    if config.option.enginebench_engines is None:
+        config.option.enginebench_engines = ",".join(engine_names())
 
 
 @pytest.fixture(scope="session")
 def engine_class(engine_name: str) -> type[Engine[Any]]:
-    """Class of the engine; an engine that is not installed is a failure, not a skip."""
+    """Class of the engine."""
     return get_engine(engine_name)
 
 
@@ -81,10 +53,9 @@ def resources(engine_name: str, tmp_path_factory: pytest.TempPathFactory) -> Res
 
 
 @pytest.fixture(scope="session")
-def engine(engine_class: type[Engine[Any]], resources: Resources) -> Iterator[Engine[Any]]:
-    """One open session for all tests of an engine: a process can hold one JVM only."""
-    with engine_class(resources) as opened:
-        yield opened
+def engine_resources(resources: Resources) -> Resources:
+    """Grant the plugin's `engine` the same."""
+    return resources
 
 
 @pytest.fixture(autouse=True)

@@ -148,7 +148,7 @@ def read_samples(path: Path) -> tuple[Sample, ...]:
     """
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
+    except (OSError, ValueError):  # a name that comes from data may be that of no file
         return ()
     return tuple(one for one in map(_parse, lines[1:]) if one is not None)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,10 @@ from experiments.report.disagreements import (
     labels_compared,
     median_or_none,
 )
-from experiments.report.numbers import number_range, score, seconds, significant
+from experiments.report.numbers import distinct, number_range, score
 from experiments.report.searches import budget_cut, searches_of
 from experiments.report.simulations import tell_estimates
-from experiments.report.summary import Summary, summarise
+from experiments.report.times import tell_times
 from experiments.report.winners import (
     find_winners,
     group_winners,
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from experiments.report.halving import Resource
     from experiments.report.winners import Winner
     from experiments.report.work import Work
+    from experiments.statistics.noise import NoiseFloor
 
 _HAPPENED = {
     "timed out": "timed out",
@@ -48,16 +48,7 @@ _HAPPENED = {
     NOT_FINISHED: "was not finished",
 }
 _ALL = {2: "both", 3: "all three", 4: "all four"}
-_MOST_DIGITS = 6
 _UNDEFINED = "undefined"
-
-
-@dataclass(frozen=True)
-class _Timed:
-    """What one engine took for what was asked."""
-
-    name: str
-    took: Summary
 
 
 def answer(
@@ -69,6 +60,7 @@ def answer(
     work: Work = FIT,
     resource: Resource | None = None,
     budget: str = "",
+    floor: NoiseFloor | None = None,
 ) -> str:
     """Say which engine was fastest, whether they found the same, and which did not complete.
 
@@ -76,8 +68,9 @@ def answer(
     each came, and what it had found.
 
     Only what completed takes part in the comparison of times: of warm repeats where there are any,
-    else of cold ones. A difference is told only where the spreads of the repeats that the table
-    shows do not overlap.
+    else of cold ones. A difference is told only where the interval of the ratio excludes one and
+    the ratio lies beyond the noise floor; with too few rounds for an interval, where the spreads of
+    the repeats that the table shows do not overlap.
 
     Parameters
     ----------
@@ -95,6 +88,8 @@ def answer(
         What halving gave more of from round to round.
     budget : str
         The time budget of a search, in words.
+    floor : NoiseFloor or None
+        By how much an engine differed from itself in these times; None where that is unknown.
 
     Returns
     -------
@@ -122,75 +117,8 @@ def answer(
         found = tell_estimates(columns, _who(answered, columns))
     else:
         found = _found(columns, agreement, disagreements, clusters=clusters)
-    first = "; ".join(part for part in (_times(columns, complete, work), found) if part)
+    first = "; ".join(part for part in (tell_times(columns, complete, work, floor), found) if part)
     return f"{first}. {happened}." if happened else f"{first}."
-
-
-def _times(columns: Sequence[Column], complete: Sequence[Column], work: Work) -> str:
-    """Compare the times of what was asked."""
-    warm = any(record.warm for one in complete for record in one.records)
-    kind = "warm" if warm else "cold"
-    timed = []
-    for one in complete:
-        took = summarise(one.of_phase(work.phase, lambda phase: phase.wall_s, warm=warm))
-        if took is not None:
-            timed.append(_Timed(name_among(one, columns), took))
-    if not timed:
-        return f"No {work.one} was measured"
-    # the sort is stable: of equals the one that was asked for first leads
-    fastest, *others = sorted(timed, key=lambda one: one.took.median)
-    if not others:
-        told = f"{kind} {work.one} took {seconds(fastest.took.median)}"
-        if len(columns) > 1 and [one.outcome for one in complete] == ["completed"]:
-            return f"Only {fastest.name} completed, and its {told}"
-        return f"{fastest.name}'s {told}"
-    level = [one for one in others if one.took.low <= fastest.took.high]
-    slower = [one for one in others if one not in level]
-    if not level:
-        text = f"{fastest.name} {work.fastest}: {_slower(slower, f'{kind} {work.one}', fastest)}"
-    else:
-        text = (
-            f"No difference shown in {kind} {work.many}: the times of {_with_times(level)} "
-            f"overlap with those of {_with_times([fastest])}"
-        )
-        if slower:
-            told = _slower(slower, f"{kind} {work.one}", fastest)
-            text += f"; compared with {fastest.name}, {told}"
-    return text + _once_only(timed, work)
-
-
-def _slower(slower: Sequence[_Timed], what: str, fastest: _Timed) -> str:
-    """Say how many times as long the others took, or how long where that is no number."""
-    first, *further = slower
-    if fastest.took.median <= 0:
-        told = [f"{first.name}'s {what} took {seconds(first.took.median)}"]
-        told += [f"{one.name}'s {seconds(one.took.median)}" for one in further]
-    else:
-        told = [f"{first.name}'s {what} took {_times_as_much(first, fastest)} times as long"]
-        told += [f"{one.name}'s {_times_as_much(one, fastest)} times" for one in further]
-    return joined(told)
-
-
-def _times_as_much(one: _Timed, fastest: _Timed) -> str:
-    ratio = one.took.median / fastest.took.median
-    return _distinct(ratio, 3 if ratio >= 100 else 2)
-
-
-def _once_only(timed: Sequence[_Timed], work: Work) -> str:
-    """Admit that a single repeat has no spread."""
-    once = [one.name for one in timed if one.took.n == 1]
-    if not once:
-        return ""
-    which = (
-        f"one {work.one} each"
-        if len(once) == len(timed)
-        else f"one {work.one} only of {joined(once)}"
-    )
-    return f" ({which}, so chance is not excluded)"
-
-
-def _with_times(timed: Sequence[_Timed]) -> str:
-    return joined([f"{one.name} ({seconds(one.took.median)})" for one in timed])
 
 
 def _cut_short(columns: Sequence[Column], budget: str) -> str:
@@ -445,17 +373,7 @@ def _score(value: float | None) -> str:
         return _UNDEFINED
     if value and not 1e-4 <= abs(value) < 1e7:
         return score(value)
-    return "1" if value == 1 else _distinct(value, 3)
-
-
-def _distinct(value: float, digits: int) -> str:
-    """Round, with more digits where that would make it one: 0.9996 is not 1."""
-    text = ""
-    for more in range(digits, _MOST_DIGITS + 1):
-        text = significant(value, more)
-        if float(text.replace(",", "")) != 1:
-            break
-    return text
+    return "1" if value == 1 else distinct(value, 3)
 
 
 def _down(value: float) -> str:

@@ -14,9 +14,12 @@ from experiments.report.footnotes import sentence, shown
 from experiments.report.halving import warn_of_few_rows
 from experiments.report.numbers import memory
 from experiments.report.searches import read_search
+from experiments.report.sweeps.answers import answer_run, sweep_limits
+from experiments.report.sweeps.build import build_sweeps
 from experiments.report.tables import build_tables
 from experiments.report.work import SEARCH, TASKS, asked_work
 from experiments.search.log import TABLE_FILE
+from experiments.statistics.bootstrap import FEWEST_ROUNDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,9 +27,9 @@ if TYPE_CHECKING:
     from experiments.records import Record
     from experiments.report.candidates import BestCandidates
     from experiments.report.folder import RunFiles
+    from experiments.report.sweeps import Sweep
     from experiments.report.tables import Table
 
-_FEWEST_ROUNDS_FOR_SPREAD = 2
 _FEWEST_ROUNDS_FOR_CHANCE = 5
 _ONE_MACHINE = (
     "More than one machine: Dask and Spark are made for data and work beyond one machine, and "
@@ -35,6 +38,10 @@ _ONE_MACHINE = (
 _WARM_CACHE = (
     "Reading from a cold disk: the prepared files were in the page cache, as they were written "
     "or read shortly before."
+)
+_THIS_HOUR = (
+    "Another day or machine: an interval is from rounds that followed each other on this machine, "
+    "and holds no difference between days, machines or datasets."
 )
 _NOT_TUNED = (
     "The engines at their best: each runs what its ecosystem offers, with the parameters that "
@@ -82,6 +89,11 @@ class Report:
         The content of the run folder.
     candidates : tuple of BestCandidates
         The best candidates of each engine; empty without a search.
+    sweeps : tuple of Sweep
+        What every measure does over the values of each swept key, the main one first; empty
+        without a sweep.
+    answer : str
+        The answer of the whole run in a few sentences; empty where nothing was measured.
     """
 
     folder: Path
@@ -101,6 +113,8 @@ class Report:
     records: tuple[Record, ...]
     files: RunFiles = field(repr=False)
     candidates: tuple[BestCandidates, ...] = ()
+    sweeps: tuple[Sweep, ...] = ()
+    answer: str = ""
 
     @property
     def completed(self) -> bool:
@@ -124,6 +138,7 @@ def build_report(folder: Path) -> Report:
     first = files.records[0] if files.records else None
     rounds = len({record.round for record in files.records})
     candidates, lacking = _candidates(files)
+    sweeps = build_sweeps(files, tables)
     return Report(
         folder=folder,
         run=str(about.get("run") or folder.name),
@@ -135,13 +150,15 @@ def build_report(folder: Path) -> Report:
         tables=tables,
         footnotes=footnotes,
         warnings=(*_warnings(files, tables, rounds), *lacking),
-        limits=_limits(files, tables, rounds),
+        limits=(*_limits(files, tables, rounds), *sweep_limits(sweeps)),
         host=_host(_section(about, "host"), about.get("commit")),
         versions={str(k): str(v) for k, v in _section(about, "versions").items()},
         definition=files.definition,
         records=files.records,
         files=files,
         candidates=candidates,
+        sweeps=sweeps,
+        answer=answer_run(tables, sweeps),
     )
 
 
@@ -218,10 +235,15 @@ def _warnings(files: RunFiles, tables: tuple[Table, ...], rounds: int) -> tuple[
         )
     if any(head.outcome == NOT_FINISHED for table in tables for head in table.heads):
         found.append(_ended_early(files))
-    if rounds and rounds < _FEWEST_ROUNDS_FOR_SPREAD:
+    if rounds == 1:
         found.append(
-            "Each engine ran in one process only, so the spread between processes is unknown; "
-            "raise measure.rounds to see it."
+            "Each engine ran in one process only, so the spread between processes is unknown and "
+            f"no interval can be given; raise measure.rounds to {FEWEST_ROUNDS} or more."
+        )
+    elif rounds and rounds < FEWEST_ROUNDS:
+        found.append(
+            f"Each engine ran in {rounds} processes only, so no interval can be given; raise "
+            f"measure.rounds to {FEWEST_ROUNDS} or more."
         )
     if not all(table.labels_compared for table in tables):
         found.append(_labels_not_compared(files))
@@ -270,9 +292,16 @@ def _limits(files: RunFiles, tables: tuple[Table, ...], rounds: int) -> tuple[st
         *([_PREPARED_BEFORE] if data else []),
         *([_BEST_OF_MANY] if SEARCH in works else []),
     ]
-    if 0 < rounds < _FEWEST_ROUNDS_FOR_CHANCE:
+    if rounds >= FEWEST_ROUNDS:
+        limits.append(_THIS_HOUR)
+    if 0 < rounds < FEWEST_ROUNDS:
         limits.append(
             f"Statistical significance: {rounds} process{'' if rounds == 1 else 'es'} an engine "
             "are too few to tell a small difference from chance."
+        )
+    elif 0 < rounds < _FEWEST_ROUNDS_FOR_CHANCE:
+        limits.append(
+            f"Small differences: an interval from {rounds} rounds is wide, and what it does not "
+            "show may be there."
         )
     return tuple(limits)

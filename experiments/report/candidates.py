@@ -87,6 +87,39 @@ class BestCandidates:
     candidates: tuple[Candidate, ...]
 
 
+@dataclass(frozen=True)
+class Scored:
+    """One candidate of one search, and when its score was known.
+
+    Parameters
+    ----------
+    engine, implementation : str
+        Who searched.
+    round, repeat : int
+        Which search of it: both count from 0.
+    rung : int
+        Round of halving, counted from 0; 0 without.
+    number : int or None
+        The candidate, in the order drawn.
+    params : str
+        Its parameters, as JSON.
+    score : float
+        Mean over the held-out folds.
+    ended_s : float
+        Seconds from the begin of the search to the end of its last fold.
+    """
+
+    engine: str
+    implementation: str
+    round: int
+    repeat: int
+    rung: int
+    number: int | None
+    params: str
+    score: float
+    ended_s: float
+
+
 def has_candidates(folder: Path) -> bool:
     """Tell whether a run left a table of candidates, or what one can be made from."""
     return (folder / TABLE_FILE).exists() or (folder / JOURNAL_FILE).exists()
@@ -180,6 +213,31 @@ def read_given(folder: Path, point: str) -> dict[GivenKey, float]:
     return _from_table(folder, lambda path: _read_given(path, point))
 
 
+def read_scored(folder: Path, point: str, metric: str) -> tuple[Scored, ...]:
+    """Read when each candidate at a point was scored, in the order of time.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The run folder.
+    point : str
+        Key of the point of the sweep.
+    metric : str
+        Of the held-out folds.
+
+    Returns
+    -------
+    tuple of Scored
+        Those that completed; empty where the table is of a time that did not tell when.
+
+    Raises
+    ------
+    RequestError
+        If there is no table of candidates, or it cannot be read.
+    """
+    return _from_table(folder, lambda path: _read_scored(path, point, metric))
+
+
 def _from_table(folder: Path, read: Callable[[Path], _T]) -> _T:
     """Read something from the table of candidates, which may be spoilt in any way."""
     import pyarrow as pa
@@ -222,6 +280,38 @@ def _read_given(path: Path, point: str) -> dict[GivenKey, float]:
         for row in grouped.aggregate([("n_resources", "max")]).to_pylist()
         if (value := number_or_none(row["n_resources_max"])) is not None
     }
+
+
+def _read_scored(path: Path, point: str, metric: str) -> tuple[Scored, ...]:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    mean = f"mean_test_{metric}"
+    with pq.ParquetFile(path) as file:
+        known = set(file.schema_arrow.names)
+        if not {mean, "ended_s"} <= known:
+            return ()
+        names = [*_SEARCH, "candidate", "params", "outcome", mean, "ended_s"]
+        table = file.read([*names, *({"iter"} & known)])
+    here = [one for one in table["point"].unique().to_pylist() if _same_point(one, point)]
+    found = []
+    for row in table.filter(pc.equal(table["outcome"], "completed")).to_pylist():
+        score, ended_s = number_or_none(row[mean]), number_or_none(row["ended_s"])
+        if row["point"] in here and score is not None and ended_s is not None and ended_s >= 0:
+            found.append(
+                Scored(
+                    engine=str(row["engine"]),
+                    implementation=str(row["implementation"]),
+                    round=int(row["round"]),
+                    repeat=int(row["repeat"]),
+                    rung=_whole(row.get("iter")) or 0,
+                    number=_whole(row["candidate"]),
+                    params=str(row["params"]),
+                    score=score,
+                    ended_s=ended_s,
+                )
+            )
+    return tuple(sorted(found, key=lambda one: one.ended_s))
 
 
 def _same_point(text: str, point: str) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ class Column:
         In the order they were written.
     rounds, repeats : int
         Number of processes that a complete run has, and of records of each; 0 where it is unknown.
+    unfinished : bool
+        Whether it is one process of an engine that did less than others of it, and so is no
+        measurement of a whole process.
     """
 
     engine: str
@@ -36,6 +40,7 @@ class Column:
     records: tuple[Record, ...]
     rounds: int = 0
     repeats: int = 0
+    unfinished: bool = False
 
     @property
     def title(self) -> str:
@@ -47,7 +52,7 @@ class Column:
         """Number of records that a complete run has; 0 where that is unknown."""
         return self.rounds * self.repeats
 
-    @property
+    @cached_property
     def outcome(self) -> str:
         """The first outcome that is worse than degraded, or else the worst there is."""
         outcomes = [record.outcome for record in self.records]
@@ -68,7 +73,7 @@ class Column:
         """Whether its answers are whole, whatever its times are worth."""
         return bool(self.records) and self.outcome in {"completed", "degraded", NOT_FINISHED}
 
-    @property
+    @cached_property
     def children(self) -> tuple[tuple[Record, ...], ...]:
         """The records of each process: one process a round."""
         rounds: dict[int, list[Record]] = {}
@@ -76,7 +81,7 @@ class Column:
             rounds.setdefault(record.round, []).append(record)
         return tuple(tuple(records) for records in rounds.values())
 
-    @property
+    @cached_property
     def whole_children(self) -> tuple[tuple[Record, ...], ...]:
         """The processes that did all that was planned, without a failure."""
         fine = {"completed", "degraded"}
@@ -85,6 +90,20 @@ class Column:
             for child in self.children
             if len(child) >= self.repeats and all(one.outcome in fine for one in child)
         )
+
+    @cached_property
+    def single_rounds(self) -> tuple[Column, ...]:
+        """One column for each process, so that whatever is read from all can be read from one."""
+        whole = {child[0].round for child in self.whole_children}
+        return tuple(
+            replace(self, records=child, unfinished=bool(whole) and child[0].round not in whole)
+            for child in self.children
+        )
+
+    @cached_property
+    def searching(self) -> tuple[Record, ...]:
+        """The records that tell of a search; asked for by many rows, and most often empty."""
+        return tuple(one for one in self.records if isinstance(one.model.get("search"), dict))
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -126,6 +145,8 @@ class Column:
 
     def of_child(self, value: Callable[[tuple[Record, ...]], float | None]) -> list[float | None]:
         """Return a value of each whole process; of all of them where none is whole."""
+        if self.unfinished:
+            return []
         return [value(child) for child in self.whole_children or self.children]
 
 

@@ -25,7 +25,9 @@ def as_data(report: Report) -> dict[str, Any]:
         "question": report.question,
         "started": report.started,
         "completed": report.completed,
+        "answer": report.answer,
         "tables": [_table(table) for table in report.tables],
+        "sweeps": [asdict(one) for one in report.sweeps],
         "candidates": [asdict(one) for one in report.candidates],
         "footnotes": list(report.footnotes),
         "warnings": list(report.warnings),
@@ -46,6 +48,8 @@ def _table(table: Table) -> dict[str, Any]:
         "data": table.rows_asked,
         "searched": table.searched,
         "answer": table.answer,
+        "null_run": table.null_run,
+        "noise": {key: asdict(floor) for key, floor in table.noise.items()},
         "labels_compared": table.labels_compared,
         "baseline": None if baseline is None else f"{baseline.engine}/{baseline.implementation}",
         "columns": {name: asdict(head) for name, head in zip(names, table.heads, strict=True)},
@@ -73,6 +77,11 @@ def _cell(row: Row, cell: Cell) -> dict[str, Any] | str | None:
     numbers = asdict(cell.summary)
     if row.unit == "seconds" or cell.ratio is not None:
         numbers["ratio"] = cell.ratio
+    for name, estimate in (("interval", cell.interval), ("ratio_interval", cell.ratio_interval)):
+        if estimate is not None:
+            numbers[name] = asdict(estimate)
+    if cell.difference is not None:
+        numbers["difference_shown"] = cell.difference
     if cell.deviation is not None:
         numbers["std"] = cell.deviation
     return numbers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from experiments.errors import RequestError
@@ -47,7 +48,7 @@ class RunFiles:
     torn: bool
     null_records: tuple[Record, ...] = ()
 
-    @property
+    @cached_property
     def asked(self) -> dict[str, Any]:
         """The definition as plain data; empty where it cannot be read."""
         import yaml
@@ -58,7 +59,7 @@ class RunFiles:
             return {}
         return content if isinstance(content, dict) else {}
 
-    @property
+    @cached_property
     def points(self) -> tuple[dict[str, Any], ...]:
         """The points of the sweep in the order planned, or else in that of the records."""
         planned = self.description.get("points")
@@ -71,13 +72,24 @@ class RunFiles:
             found.setdefault(point_key(record.point), record.point)
         return tuple(found.values())
 
-    @property
+    @cached_property
     def engines(self) -> tuple[str, ...]:
         """The engines that were asked for, then any other that has records."""
         section = self.asked.get("engines")
         names = [str(name) for name in section] if isinstance(section, dict | list) else []
         names += [record.engine for record in self.records]
         return tuple(dict.fromkeys(names))
+
+    def records_at(self, point: dict[str, Any]) -> tuple[Record, ...]:
+        """Return the records of a point, in their order."""
+        return self._by_point.get(point_key(point), ())
+
+    @cached_property
+    def _by_point(self) -> dict[str, tuple[Record, ...]]:
+        found: dict[str, list[Record]] = {}
+        for record in self.records:
+            found.setdefault(point_key(record.point), []).append(record)
+        return {key: tuple(records) for key, records in found.items()}
 
     def about(self, point: dict[str, Any]) -> dict[str, Any]:
         """Return what ``run.json`` says of the data at a point; empty where it says nothing."""
@@ -86,10 +98,17 @@ class RunFiles:
         return about if isinstance(about, dict) else {}
 
     def asked_at(self, point: dict[str, Any]) -> dict[str, Any]:
-        """Return the definition with the values of a point in place."""
+        """Return the definition with the values of a point in place; not to be changed."""
         from experiments.definition.sweep import at_point
 
-        return at_point(self.asked, point)
+        key = point_key(point)
+        if key not in self._asked_at:
+            self._asked_at[key] = at_point(self.asked, point)
+        return self._asked_at[key]
+
+    @cached_property
+    def _asked_at(self) -> dict[str, dict[str, Any]]:
+        return {}
 
     def resources(self, point: dict[str, Any]) -> dict[str, Any]:
         """Return what every engine was granted at a point; empty where it is unknown."""

@@ -118,8 +118,7 @@ def read_resource(files: RunFiles, point: Mapping[str, Any]) -> Resource | None:
 def warn_of_few_rows(files: RunFiles, point: Mapping[str, Any]) -> str:
     """Warn of a winner that was chosen on less than half of the training rows; empty without."""
     resource = read_resource(files, point)
-    records = [record for record in files.records if record.point == point]
-    few = "" if resource is None else resource.too_few(records)
+    few = "" if resource is None else resource.too_few(files.records_at(dict(point)))
     if resource is None or not few:
         return ""
     advice = (

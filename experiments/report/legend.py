@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from experiments.report.cells import LEVEL
 from experiments.report.columns import NOT_FINISHED
+from experiments.report.differences import overlap
 from experiments.report.searches import EACH_ROUND, SPREAD_INSIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
-    from experiments.report.rows import Row
+    from experiments.report.rows import Cell, Row
     from experiments.report.tables import Table
 
 _BELOW = {"range": "the least and greatest", "quartiles": "the quartiles"}
+_INTERVAL = (
+    "Each round is a process of its own, and counts with the median of its repeats, which share it "
+    "and so are no measurements of their own. The interval is a t interval of the mean over rounds "
+    "with the bootstrap's standard error over whole rounds, on logarithms. A ratio with an "
+    "interval is one of these means, and may differ slightly from that of the medians."
+)
+_NOISE = (
+    "A null run runs the baseline once more in each round, as if it were another engine. The floor "
+    "is the bound of the interval of its ratio to the first run that is farthest from 1, or the "
+    "ratio itself where that has no interval. A ratio within it is told as no difference shown."
+)
 _CUT_SHORT = {"timed out", "out of memory", "crashed", "failed", NOT_FINISHED}
 
 
@@ -27,6 +40,8 @@ def legend(table: Table) -> str:
         name = table.baseline.title if alone else table.baseline.name
         found.append(f"x: times as much as {name}.")
     rows = {row.key: row for group in table.groups for row in group.rows}
+    if table.baseline is not None:
+        found.extend(_of_ratios(rows.values(), table.heads.index(table.baseline)))
     spreads = {cell.summary.spread for row in rows.values() for cell in row.cells if cell.summary}
     if spreads - {"none"}:
         named = [_BELOW[spread] for spread in ("range", "quartiles") if spread in spreads]
@@ -54,6 +69,55 @@ def legend(table: Table) -> str:
             "the memory granted is for what runs around them."
         )
     return " ".join(found)
+
+
+def explain(tables: Iterable[Table]) -> dict[str, str]:
+    """Return how the numbers of tables that have intervals or a noise floor come about.
+
+    Returns
+    -------
+    dict
+        Name of a number to what it is; empty where the tables have neither.
+    """
+    rows = [row for table in tables for group in table.groups for row in group.rows]
+    found = {}
+    if any(cell.interval and cell.interval.has_interval for row in rows for cell in row.cells):
+        found["95 % interval"] = _INTERVAL
+    if any(row.noise for row in rows):
+        found["Noise floor"] = _NOISE
+    return found
+
+
+def _of_ratios(rows: Collection[Row], baseline: int) -> Iterable[str]:
+    """Say what intervals are of, and why a difference is not shown."""
+    cells = [cell for row in rows for cell in row.cells]
+    of_values = any(cell.interval and cell.interval.has_interval for cell in cells)
+    of_ratios = any(cell.ratio_interval and cell.ratio_interval.has_interval for cell in cells)
+    if of_values or of_ratios:
+        whose = " or ".join(
+            [*(["of a value"] if of_values else []), *(["of its ratio (x)"] if of_ratios else [])]
+        )
+        yield f"[ ]: 95 % interval {whose}, from the differences between rounds."
+    reasons = {
+        reason: None
+        for row in rows
+        for cell in row.cells
+        if cell.difference is False
+        for reason in [_why_level(cell, row.cells[baseline])]
+    }
+    if reasons:
+        yield f"{LEVEL}: no difference shown, as {' or '.join(reasons)}."
+
+
+def _why_level(cell: Cell, baseline: Cell) -> str:
+    """Say why a ratio shows no difference."""
+    between = cell.ratio_interval
+    if between is not None and between.low is not None and between.high is not None:
+        if between.low <= 1 <= between.high:
+            return "the interval holds 1"
+    elif cell.summary and baseline.summary and overlap(cell.summary, baseline.summary):
+        return "the measurements overlap"
+    return "the ratio is within the noise floor"
 
 
 def _of_search(rows: Mapping[str, Row]) -> Iterable[str]:

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from experiments.errors import RequestError
 from experiments.report.cells import label, show
+from experiments.report.charts.figure import FIGURES_FOLDER
+from experiments.report.files import write_whole
 from experiments.report.footnotes import marks, shown
-from experiments.report.legend import legend
+from experiments.report.legend import explain, legend
 from experiments.report.listing import LISTED, list_candidates
+from experiments.report.sweeps.tables import sweep_sections, tell_others
 from experiments.report.text import markdown, markdown_block, markdown_code
 from experiments.search.log import TABLE_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from experiments.report.build import Report
     from experiments.report.candidates import BestCandidates
+    from experiments.report.charts.figure import Figure
     from experiments.report.rows import Row
     from experiments.report.tables import Head, Table
 
 REPORT_FILE = "report.md"
 
 
-def write_markdown(report: Report) -> Path:
+def write_markdown(report: Report, figures: Sequence[Figure] = ()) -> Path:
     """Write ``report.md`` into the run folder, whole or not at all, and return its path.
 
     Raises
@@ -34,27 +35,20 @@ def write_markdown(report: Report) -> Path:
     RequestError
         If the folder cannot be written.
     """
-    path = report.folder / REPORT_FILE
-    try:
-        descriptor, aside = tempfile.mkstemp(prefix=f".{REPORT_FILE}.", dir=report.folder)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                # mkstemp makes files for the owner alone; a report is for whoever sees the folder
-                os.fchmod(file.fileno(), 0o644)
-                file.write(as_markdown(report))
-            Path(aside).replace(path)
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
-    except OSError as exc:
-        raise RequestError(f"The report {path} cannot be written: {exc.strerror}.") from exc
-    return path
+    return write_whole(report.folder / REPORT_FILE, as_markdown(report, figures))
 
 
-def as_markdown(report: Report) -> str:
+def as_markdown(report: Report, figures: Sequence[Figure] = ()) -> str:
     """Return the report as GitHub-flavoured Markdown.
 
     Nothing from data can add markup: see `experiments.report.text`.
+
+    Parameters
+    ----------
+    report : Report
+        What is told.
+    figures : sequence of Figure
+        The charts, shown as the files that `write_figures` writes beside the page.
     """
     blocks = [f"# {markdown(report.experiment)}"]
     if report.question:
@@ -66,8 +60,10 @@ def as_markdown(report: Report) -> str:
         ("Given", markdown(report.granted)),
     ]
     blocks.append("\n".join(f"- {name}: {value}" for name, value in about if value))
+    blocks.extend(_sweeps(report))
     for table in report.tables:
         blocks.extend(_table(table, granted=table.granted != report.granted))
+    blocks.extend(_charts(figures))
     blocks.extend(_candidates(report.candidates))
     blocks.extend(_listed("## Footnotes", report.footnotes, numbered=True))
     blocks.extend(_listed("## Warnings", report.warnings))
@@ -81,6 +77,34 @@ def as_markdown(report: Report) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def _sweeps(report: Report) -> Iterable[str]:
+    """Return the answer of a sweep, and what each measure does over its values."""
+    if not report.sweeps:
+        return
+    if report.answer:
+        yield f"**{markdown(report.answer)}**"
+    for section in sweep_sections(report.sweeps):
+        yield f"## {markdown(section.title)}"
+        if section.answer:
+            yield markdown(section.answer)
+        for table in section.tables:
+            yield f"### {markdown(table.title)}"
+            lines = [
+                _line(markdown(table.heads[0]), map(markdown, table.heads[1:])),
+                _line("---", ("---:" for _ in table.heads[1:])),
+            ]
+            lines += [_line(markdown(first), map(_lines, cells)) for first, *cells in table.rows]
+            yield "\n".join(lines)
+            if table.legend:
+                yield markdown(table.legend)
+    if others := tell_others(report.sweeps):
+        yield markdown(others)
+
+
+def _lines(text: str) -> str:
+    return "<br>".join(map(markdown, text.splitlines()))
+
+
 def _table(table: Table, *, granted: bool) -> Iterable[str]:
     yield f"## {markdown(table.title) if table.point else 'Comparison'}"
     if granted and table.granted:
@@ -91,6 +115,8 @@ def _table(table: Table, *, granted: bool) -> Iterable[str]:
         yield markdown(table.searched)
     if table.answer:
         yield f"**{markdown(table.answer)}**"
+    if table.null_run:
+        yield markdown(table.null_run)
     if table.disagreements:
         lines = ["> **The engines do not agree.**", ">"]
         lines += [f"> - {markdown(one.text)}" for one in table.disagreements]
@@ -138,8 +164,8 @@ def _label(row: Row) -> str:
 def _cells(row: Row) -> Iterable[str]:
     for cell in row.cells:
         text = show(row, cell)
-        value = f"{markdown(text.value)} ({text.beside})" if text.beside else markdown(text.value)
-        yield f"{value}<br>{markdown(text.spread)}" if text.spread else value
+        value = f"{text.value} ({text.beside})" if text.beside else text.value
+        yield "<br>".join(markdown(one) for one in (value, text.spread, text.intervals) if one)
 
 
 def _marks(numbers: tuple[int, ...]) -> str:
@@ -153,6 +179,15 @@ def _listed(heading: str, lines: tuple[str, ...], *, numbered: bool = False) -> 
             f"{f'{number}.' if numbered else '-'} {markdown(line)}"
             for number, line in enumerate(lines, start=1)
         )
+
+
+def _charts(figures: Sequence[Figure]) -> Iterable[str]:
+    if figures:
+        yield "## Charts"
+    for figure in figures:
+        yield f"### {markdown(figure.title)}"
+        yield f"![{markdown(figure.text)}]({FIGURES_FOLDER}/{figure.key}.svg)"
+        yield markdown(figure.text)
 
 
 def _candidates(searches: tuple[BestCandidates, ...]) -> Iterable[str]:
@@ -177,7 +212,7 @@ def _candidates(searches: tuple[BestCandidates, ...]) -> Iterable[str]:
 
 def _meanings(tables: tuple[Table, ...]) -> Iterable[str]:
     rows = (row for table in tables for group in table.groups for row in group.rows)
-    meanings = {row.label: row.meaning for row in rows if row.meaning}
+    meanings = {row.label: row.meaning for row in rows if row.meaning} | explain(tables)
     if meanings:
         yield "## What the rows mean"
         yield "\n".join(f"- {markdown(name)}: {markdown(text)}" for name, text in meanings.items())
@@ -191,10 +226,9 @@ def _parameters(report: Report) -> Iterable[str]:
             found = next(
                 (
                     record.parameters
-                    for record in report.records
+                    for record in report.files.records_at(table.point)
                     if record.parameters
                     and (record.engine, record.implementation) == (head.engine, head.implementation)
-                    and record.point == table.point
                 ),
                 (),
             )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from experiments.report.cells import label, show
 from experiments.report.footnotes import marks
 from experiments.report.legend import legend
+from experiments.report.sweeps.tables import sweep_sections, tell_others
 from experiments.report.text import hypertext
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def as_html(report: Report) -> str:
         for line in (report.question, report.workload, report.granted)
         if line
     ]
+    parts.extend(_sweeps(report))
     for table in report.tables:
         parts.extend(_table(table, granted=table.granted != report.granted))
     if report.footnotes:
@@ -36,6 +38,36 @@ def as_html(report: Report) -> str:
     if report.warnings:
         parts.append(_items(report.warnings))
     return f"<div>{''.join(parts)}</div>"
+
+
+def _sweeps(report: Report) -> Iterable[str]:
+    """Return the answer of a sweep, and what each measure does over its values."""
+    if report.sweeps and report.answer:
+        yield f"<p><strong>{hypertext(report.answer)}</strong></p>"
+    for section in sweep_sections(report.sweeps):
+        yield f"<h4>{hypertext(section.title)}</h4>"
+        if section.answer:
+            yield f"<p>{hypertext(section.answer)}</p>"
+        for table in section.tables:
+            heads = "".join(f"<th{_RIGHT}>{hypertext(head)}</th>" for head in table.heads[1:])
+            rows = "".join(
+                f"<tr><td{_LEFT}>{hypertext(first)}</td>"
+                f"{''.join(f'<td{_RIGHT}>{_lines(cell)}</td>' for cell in cells)}</tr>"
+                for first, *cells in table.rows
+            )
+            yield (
+                f"<p>{hypertext(table.title)}</p><table><thead><tr>"
+                f"<th{_LEFT}>{hypertext(table.heads[0])}</th>{heads}</tr></thead>"
+                f"<tbody>{rows}</tbody></table>"
+            )
+            if table.legend:
+                yield f"<p>{hypertext(table.legend)}</p>"
+    if others := tell_others(report.sweeps):
+        yield f"<p>{hypertext(others)}</p>"
+
+
+def _lines(text: str) -> str:
+    return "<br>".join(map(hypertext, text.splitlines()))
 
 
 def _table(table: Table, *, granted: bool) -> Iterable[str]:
@@ -49,6 +81,8 @@ def _table(table: Table, *, granted: bool) -> Iterable[str]:
         yield f"<p>{hypertext(table.searched)}</p>"
     if table.answer:
         yield f"<p><strong>{hypertext(table.answer)}</strong></p>"
+    if table.null_run:
+        yield f"<p>{hypertext(table.null_run)}</p>"
     if table.disagreements:
         yield "<p><strong>The engines do not agree.</strong></p>"
         yield _items(one.text for one in table.disagreements)
@@ -94,8 +128,10 @@ def _cells(row: Row) -> str:
     for cell in row.cells:
         text = show(row, cell)
         value = f"{text.value} ({text.beside})" if text.beside else text.value
-        spread = f"<br><small>{hypertext(text.spread)}</small>" if text.spread else ""
-        cells.append(f"<td{_RIGHT}>{hypertext(value)}{spread}</td>")
+        below = [
+            f"<br><small>{hypertext(one)}</small>" for one in (text.spread, text.intervals) if one
+        ]
+        cells.append(f"<td{_RIGHT}>{hypertext(value)}{''.join(below)}</td>")
     return "".join(cells)
 
 

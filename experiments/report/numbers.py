@@ -6,8 +6,15 @@ Every function takes None for a number that does not exist, and shows a dash.
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MISSING = "-"
+_MOST_DIGITS = 6
+_UNITS = (1, 10**3, 10**6, 10**9)
+_LEAST_SECONDS = 0.01
 _MEMORY_UNITS = ("KiB", "MiB", "GiB", "TiB")
 
 
@@ -18,6 +25,16 @@ def significant(value: float, digits: int) -> str:
     shown = f"{value:.{digits - 1}e}"
     exponent = int(shown.partition("e")[2])
     return f"{value:,.{max(0, digits - 1 - exponent)}f}"
+
+
+def distinct(value: float, digits: int) -> str:
+    """Round to so many digits, with more where that would make it one: 0.9996 is not 1."""
+    text = ""
+    for more in range(digits, _MOST_DIGITS + 1):
+        text = significant(value, more)
+        if float(text.replace(",", "")) != 1:
+            break
+    return text
 
 
 def seconds(value: float | None) -> str:
@@ -97,12 +114,64 @@ def ratio(value: float | None) -> str:
     return f"{significant(value, digits)}x"
 
 
+def bounds(low: float, high: float) -> tuple[str, str]:
+    """Return the bounds of a ratio's interval, with as many digits as keep them apart, and from 1.
+
+    An interval from 1.003 to 1.02 excludes 1, which ``"1.0"`` and ``"1.0"`` would hide.
+    """
+    texts = ("", "")
+    for digits in range(2, _MOST_DIGITS + 1):
+        first = _bound(low, digits)
+        decimals = len(first.partition(".")[2])
+        texts = first, _bound(high, max(digits, 3), decimals)
+        if texts[0] != texts[1] or low == high:
+            break
+    return texts
+
+
+def ratio_range(low: float, high: float) -> str:
+    """Return the interval of how many times as much something is: ``"3.9-4.3x"``."""
+    return f"{'-'.join(bounds(low, high))}x"
+
+
+def excess(factor: float) -> str:
+    """Return by how much a factor of at least 1 differs from 1."""
+    if not math.isfinite(factor):
+        return "a factor without bound"
+    if factor >= 2:
+        return f"a factor of {_bound(factor, 2)}"
+    percent = (factor - 1) * 100
+    return "0 %" if percent < 0.005 else f"{significant(percent, 1 if percent < 1 else 2)} %"
+
+
 def share(value: float | None) -> str:
     """Return a share of one as a percentage."""
     if value is None:
         return ""
     percent = value * 100
     return "0%" if percent < 0.05 else f"{significant(percent, 1 if percent < 1 else 2)}%"
+
+
+def rough(value: float, digits: int = 2) -> str:
+    """Return a count that was estimated: so many significant digits, also before its point."""
+    return significant(float(f"{value:.{digits - 1}e}"), digits)
+
+
+def units_told(costs: Iterable[float]) -> int:
+    """Return for how many units costs are told, so that none is a tiny part of a second.
+
+    Parameters
+    ----------
+    costs : iterable of float
+        Seconds for one unit each; zero has no say.
+
+    Returns
+    -------
+    int
+        1, a thousand, a million or a billion.
+    """
+    least = min((cost for cost in costs if cost > 0), default=1.0)
+    return next((one for one in _UNITS if least * one >= _LEAST_SECONDS), _UNITS[-1])
 
 
 def rough_duration(value: float) -> str:
@@ -112,6 +181,27 @@ def rough_duration(value: float) -> str:
     if value < 5370:
         return f"{value / 60:.0f} min"
     return f"{significant(value / 3600, 2)} h"
+
+
+def _bound(value: float, digits: int, decimals: int = _MOST_DIGITS) -> str:
+    """Return a bound of an interval, with no more decimals than the other unless it needs them."""
+    if value and not 1e-4 <= value < 1e7:
+        # few rounds that differ much can put it anywhere
+        return f"{value:.1e}"
+    text = significant(value, digits)
+    if len(text.partition(".")[2]) > decimals:
+        text = f"{value:,.{decimals}f}"
+    for more in range(digits, _MOST_DIGITS + 1):
+        if _on_its_side(value, text):
+            break
+        text = significant(value, more)
+    return text
+
+
+def _on_its_side(value: float, text: str) -> bool:
+    return (float(text.replace(",", "")) > 1) == (value > 1) and (
+        float(text.replace(",", "")) < 1
+    ) == (value < 1)
 
 
 def _scaled(value: float) -> tuple[float, str]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from experiments.report.differences import differ
 from experiments.report.summary import Summary, summarise
+from experiments.statistics.bootstrap import estimate, estimate_ratio
+from experiments.statistics.noise import noise_floor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from experiments.report.columns import Column
+    from experiments.report.null_run import NullRun
+    from experiments.statistics.bootstrap import Estimate
+    from experiments.statistics.noise import NoiseFloor
 
 Unit: TypeAlias = Literal["seconds", "bytes", "score", "number", "text"]
 
@@ -31,6 +37,16 @@ class Cell:
         What stands in place of a number.
     deviation : float or None
         Standard deviation of what the number is the mean of.
+    rounds : tuple of tuple of float
+        The values of each process apart, in rows with ratios; empty where there may be no ratio.
+    interval : Estimate or None
+        Typical value over the rounds with its interval, of measured seconds and bytes; None where
+        an engine did not complete.
+    ratio_interval : Estimate or None
+        The same of the ratio; None for the baseline itself.
+    difference : bool or None
+        Whether a difference from the baseline is shown; None where there is no ratio, and for the
+        baseline itself.
     """
 
     summary: Summary | None = None
@@ -38,6 +54,10 @@ class Cell:
     share: float | None = None
     text: str = ""
     deviation: float | None = None
+    rounds: tuple[tuple[float, ...], ...] = ()
+    interval: Estimate | None = None
+    ratio_interval: Estimate | None = None
+    difference: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +78,8 @@ class Row:
         One sentence that says what was measured.
     marks : tuple of int
         Footnotes.
+    noise : NoiseFloor or None
+        By how much the baseline differed from itself in a null run; None where that is unknown.
     """
 
     key: str
@@ -66,12 +88,21 @@ class Row:
     cells: tuple[Cell, ...]
     meaning: str
     marks: tuple[int, ...] = ()
+    noise: NoiseFloor | None = None
 
     @property
     def n(self) -> int | None:
         """Number of values in each cell where it is the same in all; None otherwise."""
         counts = {cell.summary.n for cell in self.cells if cell.summary}
         return counts.pop() if len(counts) == 1 else None
+
+
+@dataclass(frozen=True)
+class _Gave:
+    """What one engine gave in a row: in all, and by round."""
+
+    summary: Summary | None
+    rounds: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -84,10 +115,13 @@ class Rows:
         The engines at one point.
     baseline : Column or None
         The one that ratios refer to.
+    null : NullRun or None
+        An engine that ran once more; None without a null run.
     """
 
     columns: list[Column]
     baseline: Column | None
+    null: NullRun | None = None
 
     def make(
         self,
@@ -103,30 +137,60 @@ class Rows:
         marks: tuple[int, ...] = (),
         whole: bool = False,
         blank: bool = False,
+        measured: bool = True,
     ) -> Row | None:
         """Return a row, or None where no engine has a value.
 
         A row of `whole` processes has ratios only between processes that did all that was planned.
-        One that is `blank` stays empty where nothing was measured, whatever the outcome.
+        One that is `blank` stays empty where nothing was measured, whatever the outcome. What is
+        not `measured` but granted has no interval.
         """
-        summaries = [summarise(values(one)) for one in self.columns]
-        if not any(summaries):
-            return None
-        reference, baseline = None, self.baseline
-        if ratio and len(self.columns) > 1 and baseline and _has_ratio(baseline, whole=whole):
-            reference = summaries[self.columns.index(baseline)]
-        cells = tuple(
-            Cell(text="" if blank else missing(one))
-            if summary is None
-            else Cell(
-                summary,
-                ratio=_quotient(summary, reference if _has_ratio(one, whole=whole) else None),
-                share=_quotient(summary, summarise(share_of(one)) if share_of else None),
-                deviation=_median(deviation(one)) if deviation else None,
+        timed = measured and unit in {"seconds", "bytes"}
+        gave = [
+            _Gave(
+                summarise(values(one)),
+                rounds_of(one, values, whole=whole) if ratio or timed else (),
             )
-            for one, summary in zip(self.columns, summaries, strict=True)
-        )
-        return Row(key, label, unit, cells, meaning, marks)
+            for one in self.columns
+        ]
+        if not any(one.summary for one in gave):
+            return None
+        floor = self._noise(values, whole=whole) if ratio else None
+        against = self._reference(gave, whole=whole) if ratio else None
+        cells = []
+        for column, one in zip(self.columns, gave, strict=True):
+            if one.summary is None:
+                cells.append(Cell(text="" if blank else missing(column)))
+                continue
+            cell = Cell(
+                one.summary,
+                share=_quotient(one.summary, summarise(share_of(column)) if share_of else None),
+                deviation=_median(deviation(column)) if deviation else None,
+                rounds=one.rounds if ratio else (),
+                interval=estimate(one.rounds) if timed else None,
+            )
+            if against is not None and _has_ratio(column, whole=whole):
+                cell = _compare(cell, against, floor, itself=column is self.baseline)
+            cells.append(cell)
+        return Row(key, label, unit, tuple(cells), meaning, marks, floor)
+
+    def _reference(self, gave: Sequence[_Gave], *, whole: bool) -> _Gave | None:
+        """Return what the baseline gave; None where nothing may be compared with it."""
+        baseline = self.baseline
+        alone = len(gave) == 1
+        if alone or baseline is None or not _has_ratio(baseline, whole=whole):
+            return None
+        return gave[self.columns.index(baseline)]
+
+    def _noise(
+        self, values: Callable[[Column], Iterable[float | None]], *, whole: bool
+    ) -> NoiseFloor | None:
+        """Return by how much an engine differed from itself; None where that is unknown."""
+        null = self.null
+        if null is None or null.first is None or not null.counts:
+            return None
+        first, again = (rounds_of(one, values, whole=whole) for one in (null.first, null.again))
+        return noise_floor(first, again)
 
     def texts(
         self,
@@ -153,6 +217,37 @@ def once(values: Sequence[float | None]) -> list[float | None]:
     """Return all values if they differ, and one if they are the same: that is no spread."""
     known = [value for value in values if value is not None]
     return list(dict.fromkeys(known)) if len(set(known)) == 1 else list(known)
+
+
+def rounds_of(
+    column: Column, values: Callable[[Column], Iterable[float | None]], *, whole: bool = False
+) -> tuple[tuple[float, ...], ...]:
+    """Return the values of each process apart; none of an engine that may have no ratio.
+
+    Parameters
+    ----------
+    column : Column
+        The engine.
+    values : callable
+        Gives the values of a column: here of one that has the records of one process.
+    whole : bool
+        Whether the values are of processes that did all that was planned.
+    """
+    if not _has_ratio(column, whole=whole):
+        return ()
+    rounds = (values(one) for one in column.single_rounds)
+    known = (tuple(value for value in one if value is not None) for one in rounds)
+    return tuple(one for one in known if one)
+
+
+def _compare(cell: Cell, against: _Gave, floor: NoiseFloor | None, *, itself: bool) -> Cell:
+    """Return a cell with how many times as much it has as the baseline."""
+    ratio = None if cell.summary is None else _quotient(cell.summary, against.summary)
+    if ratio is None or itself or cell.summary is None or against.summary is None:
+        return replace(cell, ratio=ratio)
+    between = estimate_ratio(cell.rounds, against.rounds)
+    shown = differ(cell.summary, against.summary, between, floor)
+    return replace(cell, ratio=ratio, ratio_interval=between, difference=shown)
 
 
 def _has_ratio(column: Column, *, whole: bool) -> bool:

@@ -144,7 +144,7 @@ def searches_of(column: Column, *, warm: bool | None = None) -> list[Searched]:
     """Return the searches of an engine, in the order of its records: all, or warm or cold ones."""
     found = (
         read_search(record.model)
-        for record in column.records
+        for record in column.searching
         if warm is None or record.warm == warm
     )
     return [one for one in found if one is not None]

@@ -15,12 +15,14 @@ from experiments.report.columns import SHOWN_PHASES, Column
 from experiments.report.disagreements import find_disagreements, labels_compared
 from experiments.report.footnotes import Footnotes, footnotes_of
 from experiments.report.halving import read_resource
+from experiments.report.null_run import BASELINE, find_null_run, tell_noise
 from experiments.report.numbers import memory, seconds
 from experiments.report.rows import Cell, Row, Rows, missing, once
-from experiments.report.searches import about_search, search_rows, time_budget
+from experiments.report.searches import about_search, budget_cut, search_rows, time_budget
 from experiments.report.simulations import simulation_rows
 from experiments.report.summary import summarise
 from experiments.report.text import definition_value
+from experiments.report.times import main_kind
 from experiments.report.work import FIT, SEARCH, TASKS, Work, asked_work, choose_work
 
 if TYPE_CHECKING:
@@ -29,8 +31,7 @@ if TYPE_CHECKING:
     from experiments.records import Phase, Record
     from experiments.report.disagreements import Disagreement
     from experiments.report.folder import RunFiles
-
-BASELINE = "sklearn"
+    from experiments.statistics.noise import NoiseFloor
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,8 @@ class Table:
         False where two engines found clusters and nobody compared their labels.
     searched : str
         What was searched and how; empty without a search.
+    null_run : str
+        What the null run shows of the times that decide, in words; empty without one.
     """
 
     point: dict[str, Any]
@@ -158,6 +161,13 @@ class Table:
     answer: str = ""
     labels_compared: bool = True
     searched: str = ""
+    null_run: str = ""
+
+    @property
+    def noise(self) -> dict[str, NoiseFloor]:
+        """By how much the baseline differed from itself in a null run, by the key of a row."""
+        rows = (row for group in self.groups for row in group.rows)
+        return {row.key: row.noise for row in rows if row.noise is not None}
 
     @property
     def title(self) -> str:
@@ -186,7 +196,7 @@ def build_tables(files: RunFiles) -> tuple[tuple[Table, ...], tuple[str, ...]]:
 
 
 def _table(files: RunFiles, point: dict[str, Any], notes: Footnotes) -> Table:
-    columns = _columns(files, point)
+    columns = columns_at(files, point)
     baseline = _baseline(columns)
     heads = tuple(
         Head(
@@ -200,7 +210,8 @@ def _table(files: RunFiles, point: dict[str, Any], notes: Footnotes) -> Table:
     )
     agreement = files.agreement(point)
     work = choose_work(columns, files.asked_at(point))
-    builder = Rows(columns, baseline)
+    null = find_null_run(files, columns, point)
+    builder = Rows(columns, baseline, null)
     resource, budget = read_resource(files, point), time_budget(files.asked_at(point))
     groups = (
         *(Group(title, found) for title, found in search_rows(builder, notes, resource).items()),
@@ -214,6 +225,8 @@ def _table(files: RunFiles, point: dict[str, Any], notes: Footnotes) -> Table:
     )
     disagreements = find_disagreements(columns, agreement)
     compared = labels_compared(columns, agreement) if _clusters(files, point, columns) else None
+    main = main_kind(columns)
+    floor = _floor(groups, f"{work.phase}_{main}_wall_s")
     return Table(
         point=point,
         granted=_granted(files, point),
@@ -223,7 +236,10 @@ def _table(files: RunFiles, point: dict[str, Any], notes: Footnotes) -> Table:
         groups=tuple(group for group in groups if group.rows) if files.records else (),
         baseline=None if baseline is None else heads[columns.index(baseline)],
         disagreements=disagreements,
-        problems=tuple(problem for one in columns for problem in _problems(one)),
+        problems=(
+            *(problem for one in columns for problem in _problems(one, one.title)),
+            *(_problems(null.again, null.name) if null else ()),
+        ),
         answer=answer(
             columns,
             agreement,
@@ -232,15 +248,25 @@ def _table(files: RunFiles, point: dict[str, Any], notes: Footnotes) -> Table:
             work=work,
             resource=resource,
             budget=budget,
+            floor=floor,
         ),
         labels_compared=compared is not False,
         searched=about_search(columns, budget),
+        # searches that a time budget ended took as long as it says
+        null_run=""
+        if work is SEARCH and budget_cut(columns)
+        else tell_noise(null, floor, work, main),
     )
 
 
-def _columns(files: RunFiles, point: dict[str, Any]) -> list[Column]:
+def _floor(groups: Iterable[Group], key: str) -> NoiseFloor | None:
+    """Return the noise floor of one row."""
+    return next((row.noise for group in groups for row in group.rows if row.key == key), None)
+
+
+def columns_at(files: RunFiles, point: dict[str, Any]) -> list[Column]:
     """Return a column for each engine and implementation, in the order asked."""
-    here = [record for record in files.records if record.point == point]
+    here = files.records_at(point)
     rounds, repeats = _planned(files.asked_at(point))
     columns = []
     for engine in files.engines:
@@ -556,6 +582,7 @@ def _resources(rows: Rows, work: Work) -> Iterable[Row]:
             "Dask together, the Java heap of Spark, all of it on scikit-learn. The rest is for the "
             "processes and the native memory around these.",
             blank=True,
+            measured=False,
         ),
     )
     return (row for row in made if row)
@@ -568,7 +595,7 @@ def _workers(column: Column) -> str:
     return f"{workers} x {threads} thread{'' if threads == 1 else 's'}"
 
 
-def _problems(column: Column) -> Iterable[Problem]:
+def _problems(column: Column, name: str) -> Iterable[Problem]:
     several = len(column.children) > 1
     seen = set()
     for record in column.records:
@@ -583,10 +610,10 @@ def _problems(column: Column) -> Iterable[Problem]:
             continue
         seen.add((record.outcome, record.round, message))
         log = record.error.log if record.error else None
-        yield Problem(column.title, record.outcome, where, message, log, _cut_short(record))
+        yield Problem(name, record.outcome, where, message, log, _cut_short(record))
     if column.outcome == of.NOT_FINISHED:
         done = f"{len(column.records)} of {column.planned} repeats were measured"
-        yield Problem(column.title, column.outcome, "", f"{done} before the run ended.", None)
+        yield Problem(name, column.outcome, "", f"{done} before the run ended.", None)
 
 
 def _cut_short(record: Record) -> Phase | None:

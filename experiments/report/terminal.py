@@ -18,6 +18,7 @@ from experiments.report.cells import Shown, label, show
 from experiments.report.footnotes import marks
 from experiments.report.legend import legend
 from experiments.report.listing import LISTED, list_candidates
+from experiments.report.sweeps.tables import sweep_sections
 from experiments.report.text import clean
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def print_report(report: Report, console: Console) -> None:
     for line in (report.question, report.workload, report.granted):
         if line:
             console.print(Text(clean(line)))
+    _print_sweep(report, console)
     for table in report.tables:
         console.print()
         for part in _table(table, console.width, granted=table.granted != report.granted):
@@ -80,6 +82,28 @@ def print_report(report: Report, console: Console) -> None:
     _print_list(console, "Warnings", report.warnings)
 
 
+def _print_sweep(report: Report, console: Console) -> None:
+    """Print the answer of a sweep, and the tables of its main measure."""
+    if not report.sweeps:
+        return
+    if report.answer:
+        console.print()
+        console.print(Text(clean(report.answer), style="bold"))
+    for section in sweep_sections(report.sweeps, 1):
+        for table in section.tables:
+            console.print()
+            console.print(Text(clean(f"{section.title}: {table.key}"), style="bold"))
+            grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+            for position, head in enumerate(table.heads):
+                side: JustifyMethod = "right" if position else "left"
+                grid.add_column(Text(clean(head)), justify=side, overflow="fold")
+            for cells in table.rows:
+                grid.add_row(*(Text("\n".join(map(clean, cell.splitlines()))) for cell in cells))
+            console.print(grid)
+            if table.legend:
+                console.print(Text(clean(table.legend), style="dim"))
+
+
 def _table(table: Table, width: int, *, granted: bool) -> Iterable[RenderableType]:
     if table.point:
         yield Text(clean(table.title), style="bold")
@@ -92,6 +116,8 @@ def _table(table: Table, width: int, *, granted: bool) -> Iterable[RenderableTyp
     if table.answer:
         yield Text()
         yield Text(clean(table.answer), style="bold")
+    if table.null_run:
+        yield Text(clean(table.null_run))
     if table.disagreements:
         yield Text()
         yield Panel(
@@ -119,6 +145,7 @@ class _Block:
     """One column of text, its values and ratios aligned among themselves."""
 
     def __init__(self, table: Table, position: int) -> None:
+        self._position = position
         self.head = _head(table.heads[position])
         rows = [row for group in table.groups for row in group.rows]
         self._shown = {row.key: show(row, row.cells[position]) for row in rows}
@@ -138,6 +165,10 @@ class _Block:
             text.append(f"  {shown.beside.rjust(self._beside)}", style="cyan")
         if shown.spread:
             text.append(f"\n{shown.spread}", style="dim")
+        interval = shown.ratio_interval or shown.interval
+        # there is room for what decides: rows with ratios, and the ratio's own interval
+        if interval and row.cells[self._position].rounds:
+            text.append(f"\n[{interval}]", style="dim")
         return text
 
 
@@ -176,6 +207,8 @@ def _words(shown: Shown) -> Text:
         text.append(f"  {shown.beside}", style="cyan")
     if shown.spread:
         text.append(f"\n{shown.spread}", style="dim")
+    if shown.intervals:
+        text.append(f"\n{shown.intervals}", style="dim")
     return text
 
 

@@ -28,9 +28,19 @@ def clean(value: object) -> str:
     Escape sequences vanish, line ends and tabs become blanks, what reorders text is removed and
     a lone surrogate, which no encoding can write, becomes a question mark.
     """
-    text = _ESCAPES.sub("", str(value))
-    kept = (_one(character) for character in text)
-    return re.sub(r" {2,}", " ", "".join(kept)).strip()
+    text = str(value)
+    # nearly every text is plain, and a report has tens of thousands of them
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(_one(character) for character in _ESCAPES.sub("", text))
+    return re.sub(r" {2,}", " ", text).strip()
+
+
+def clean_lines(text: str) -> str:
+    """Return lines of text as `clean` would, with their indentation."""
+    return "\n".join(
+        "".join(_one(character) for character in _ESCAPES.sub("", line)).rstrip()
+        for line in text.splitlines()
+    )
 
 
 def definition_value(value: object) -> str:
@@ -60,11 +70,7 @@ def markdown_block(text: str, language: str) -> str:
     """Return lines as a fenced block that nothing in them can close."""
     longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
-    lines = "\n".join(
-        "".join(_one(character) for character in _ESCAPES.sub("", line)).rstrip()
-        for line in text.splitlines()
-    )
-    return f"{fence}{language}\n{lines}\n{fence}"
+    return f"{fence}{language}\n{clean_lines(text)}\n{fence}"
 
 
 def hypertext(value: object) -> str:

@@ -98,10 +98,11 @@ def _report_failure(exc: BaseException, reporter: Reporter) -> None:
     traceback.print_exception(exc)
     if not reporter.failed:
         reporter.failed = True
-        reporter.report("failure", phase=reporter.phase_name, **_failure(exc))
+        reporter.report("failure", phase=reporter.phase_name, **failure_of(exc))
 
 
-def _failure(exc: BaseException) -> dict[str, str]:
+def failure_of(exc: BaseException) -> dict[str, str]:
+    """Return the outcome that an exception means, its type, and what it says in one line."""
     from engines.errors import EngineMemoryError, UnsupportedFeatureError, WorkerLostError
 
     if isinstance(exc, UnsupportedFeatureError):

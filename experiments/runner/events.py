@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from experiments.records import Record
+    from experiments.records import Phase, Record
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,14 @@ class PhaseStarted:
     """A child process entered a phase; `repeat` is None outside the repeats."""
 
     name: str
+    repeat: int | None
+
+
+@dataclass(frozen=True)
+class PhaseEnded:
+    """A child process left a phase, or was cut short in it; `repeat` as in `PhaseStarted`."""
+
+    phase: Phase
     repeat: int | None
 
 
@@ -89,6 +97,13 @@ class ChildEnded:
 
 
 Event: TypeAlias = (
-    Preparing | Planned | ChildStarted | PhaseStarted | CandidateScored | RecordWritten | ChildEnded
+    Preparing
+    | Planned
+    | ChildStarted
+    | PhaseStarted
+    | PhaseEnded
+    | CandidateScored
+    | RecordWritten
+    | ChildEnded
 )
 OnEvent: TypeAlias = "Callable[[Event], None]"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from experiments.runner.predictions import write_centers
 from experiments.runner.ready import make_ready
 from experiments.runner.scoring import Scorer
 from experiments.runner.searches import Searches
-from experiments.runner.supervise import Repeat, supervise
+from experiments.runner.supervise import Repeat, always, supervise
 from experiments.runner.task import SearchTask, Task
 from experiments.search.log import CandidateLog
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from experiments.runner.folder import RunFolder
     from experiments.runner.plan import PlanItem
     from experiments.runner.ready import ReadyPoint
+    from experiments.runner.supervise import IsWanted
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def run_experiment(
     )
     tell(Planned(len(plan)))
     scorer = Scorer(folder)
-    books = _Books(folder, scorer, CandidateLog(folder.path), CandidateLog(folder.null_run))
+    books = Books(folder, scorer, CandidateLog(folder.path), CandidateLog(folder.null_run))
     interrupted = False
     try:
         for position, item in enumerate(plan, start=1):
@@ -108,7 +109,7 @@ def run_experiment(
                     position, len(plan), item.engine, item.round, ready.point, item.null_run
                 )
             )
-            outcome = _run_child(item, ready, books, tell)
+            outcome = run_child(item, ready, books, tell)
             tell(ChildEnded(item.engine, outcome))
     except KeyboardInterrupt:
         interrupted = True
@@ -121,8 +122,18 @@ def run_experiment(
 
 
 @dataclass(frozen=True)
-class _Books:
-    """Where everything that is measured goes."""
+class Books:
+    """Where everything that is measured goes.
+
+    Parameters
+    ----------
+    folder : RunFolder
+        The run folder.
+    scorer : Scorer
+        Makes the records of that folder.
+    candidates, null_candidates : CandidateLog
+        Keep what is searched.
+    """
 
     folder: RunFolder
     scorer: Scorer
@@ -134,7 +145,38 @@ class _Books:
         return self.null_candidates if item.null_run else self.candidates
 
 
-def _run_child(item: PlanItem, ready: ReadyPoint, books: _Books, tell: OnEvent) -> str:
+def run_child(
+    item: PlanItem,
+    ready: ReadyPoint,
+    books: Books,
+    tell: OnEvent,
+    *,
+    repeats: int | None = None,
+    is_wanted: IsWanted = always,
+) -> str:
+    """Run one child process and append a record of each of its repeats.
+
+    Parameters
+    ----------
+    item : PlanItem
+        Which process.
+    ready : ReadyPoint
+        What it is asked.
+    books : Books
+        Where what is measured goes.
+    tell : callable
+        Told of everything as it happens.
+    repeats : int, optional
+        Fits or searches in all instead of those of the definition; with 0 the process starts its
+        engine, loads the rows and stops.
+    is_wanted : callable
+        As in `supervise`.
+
+    Returns
+    -------
+    str
+        The outcome of the last repeat.
+    """
     folder = books.folder
     candidates = books.candidates_of(item)
     searches = Searches(item, ready, candidates, tell)
@@ -155,6 +197,8 @@ def _run_child(item: PlanItem, ready: ReadyPoint, books: _Books, tell: OnEvent) 
 
     with _Scratch() as scratch:
         task = _task(item, ready, folder.predictions / item.name, scratch)
+        if repeats is not None:
+            task = replace(task, repeats=repeats)
         task_file = scratch / "task.json"
         task.write(task_file)
         try:
@@ -167,6 +211,7 @@ def _run_child(item: PlanItem, ready: ReadyPoint, books: _Books, tell: OnEvent) 
                 on_repeat=on_repeat,
                 on_score=searches.add,
                 on_event=searches.watch,
+                is_wanted=is_wanted,
             )
         finally:
             with uninterrupted():

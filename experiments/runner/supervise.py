@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import selectors
-import signal
 import subprocess
 import sys
 import time
@@ -17,13 +16,13 @@ from experiments.measure.meter import Meter
 from experiments.measure.samples import SampleLog
 from experiments.records import Failure, Phase
 from experiments.runner.environment import child_environment
-from experiments.runner.events import PhaseStarted
+from experiments.runner.events import PhaseEnded, PhaseStarted
 from experiments.runner.interrupts import uninterrupted
 from experiments.runner.protocol import ANSWERS_FD, LIFELINE_FD, REPORTS_FD, TOKEN, LineReader
 from experiments.runner.reap import kill_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from experiments.runner.events import OnEvent
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     OnRepeat: TypeAlias = Callable[["Repeat", bool], None]
     OnScore: TypeAlias = Callable[[dict[str, Any]], None]
+    IsWanted: TypeAlias = Callable[[], bool]
 
 # A child that reported its outcome has this long to stop its engine before it is stopped
 SECONDS_TO_STOP = 30.0
@@ -72,6 +72,11 @@ class Repeat:
         return max(0.0, self.wall_s - sum(phase.wall_s for phase in self.phases))
 
 
+def always() -> bool:
+    """Say that a child process is wanted to its end."""
+    return True
+
+
 def supervise(
     task: Task,
     *,
@@ -82,6 +87,7 @@ def supervise(
     on_repeat: OnRepeat,
     on_score: OnScore,
     on_event: OnEvent,
+    is_wanted: IsWanted = always,
 ) -> str:
     """Run a child process, measure it, and hand over each repeat as soon as it is complete.
 
@@ -103,12 +109,20 @@ def supervise(
     on_score : callable
         Called with each score of a search as it arrives, while the child goes on.
     on_event : callable
-        Told of each phase.
+        Told of each phase, when it begins and when it has ended. The child waits until it returns.
+    is_wanted : callable
+        Asked several times a second; False ends the child as Ctrl-C does, which reaches no thread
+        but the main one.
 
     Returns
     -------
     str
         The outcome of the last repeat.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the child was ended before it was done.
     """
     child = None
     try:
@@ -122,17 +136,21 @@ def supervise(
                 on_repeat=on_repeat,
                 on_score=on_score,
                 on_event=on_event,
+                is_wanted=is_wanted,
             )
         child.watch()
         with uninterrupted() as noted:
-            child.end(hurry=noted)
+            child.end(hurry=lambda: bool(noted) or not is_wanted())
         return child.finish()
     except BaseException:
         if child is not None:
             with uninterrupted():
-                child.end(hurry=[signal.SIGINT])
+                child.end(hurry=always)
                 child.hand_over_measured()
         raise
+    finally:
+        if child is not None:
+            child.close_samples()
 
 
 class _Child:
@@ -149,14 +167,17 @@ class _Child:
         on_repeat: OnRepeat,
         on_score: OnScore,
         on_event: OnEvent,
+        is_wanted: IsWanted,
     ) -> None:
         self._task = task
         self._log = log
         self._on_repeat = on_repeat
         self._on_score = on_score
         self._on_event = on_event
+        self._is_wanted = is_wanted
         self._repeat = Repeat(0)
         self._phase: str | None = None
+        self._phase_repeat: int | None = None
         self._done = False
         self._token = secrets.token_hex(16)
         self._timeout_s = timeout_s
@@ -215,6 +236,8 @@ class _Child:
             selector.register(self._descriptors[0], selectors.EVENT_READ)
             while not self._done:
                 selector.select(min(self._meter.seconds_to_next, 0.25))
+                if not self._is_wanted():
+                    raise KeyboardInterrupt
                 self._answer_all()
                 if self._reader.closed or self._process.poll() is not None:
                     self._answer_all()
@@ -254,6 +277,7 @@ class _Child:
             self._repeat = Repeat(report["repeat"])
             self._samples.repeat = report["repeat"]
         self._phase = report["phase"]
+        self._phase_repeat = report["repeat"]
         self._meter.begin(report["phase"])
         self._phase_began = time.perf_counter()
         self._on_event(PhaseStarted(report["phase"], report["repeat"]))
@@ -268,8 +292,10 @@ class _Child:
         # the last one still has to stop the engine: it is handed over by `finish`
 
     def _end_phase(self, wall_s: float, *, ended: bool = True) -> None:
-        self._repeat.phases.append(self._meter.end(wall_s, ended=ended))
+        phase = self._meter.end(wall_s, ended=ended)
+        self._repeat.phases.append(phase)
         self._phase = None
+        self._on_event(PhaseEnded(phase, self._phase_repeat))
 
     def _over_a_limit(self) -> bool:
         now = time.perf_counter()
@@ -307,26 +333,29 @@ class _Child:
     def _failure(self, kind: str, message: str) -> Failure:
         return Failure(kind, message, str(self._log))
 
-    def end(self, hurry: Sequence[int]) -> None:
+    def end(self, hurry: Callable[[], bool]) -> None:
         """Leave nothing of the child: no process, no descriptor.
 
         A child that is on its way out is waited for, since its exit code tells how it went, until
-        `hurry` holds something.
+        there is `hurry`.
         """
         if self._ended is not None:
             return
         deadline = time.perf_counter() + SECONDS_TO_STOP
         leaving = self._done or self._reader.closed
-        while leaving and self._process.poll() is None and not hurry:
+        while leaving and self._process.poll() is None and not hurry():
             if time.perf_counter() > deadline:
                 break
             time.sleep(0.01)
         self._ended = time.perf_counter()
         kill_tree(self._process.pid, self._token)
         self._returned = self._process.wait()
-        self._samples.close()
         for descriptor in self._descriptors:
             os.close(descriptor)
+
+    def close_samples(self) -> None:
+        """Write the last samples: a phase that was cut short ends only after its process."""
+        self._samples.close()
 
     def hand_over_measured(self) -> None:
         """Hand over, without taking time to score it, a last repeat that was only to stop."""

@@ -429,7 +429,7 @@ def test_a_reader_that_goes_away_is_met_with_silence(runs, tmp_path):
     )
     os.close(writer)
     assert done.returncode == 0
-    assert done.stderr.splitlines() == [f"report: {folder / 'report.md'}"]
+    assert done.stderr.splitlines() == [f"report: {folder / 'report.html'}"]
 
 
 def test_results_that_cannot_be_written_are_no_mistake_of_the_program():

@@ -124,7 +124,8 @@ def test_the_answer_speaks_of_searches_and_names_the_winner(runs, tmp_path):
     (table,) = build(runs, tmp_path, [runs.search_record(one) for one in ENGINES]).tables
     assert table.answer == (
         "scikit-learn searched fastest: Dask's cold search took 4.0 times as long and Spark's 10 "
-        "times (one search each, so chance is not excluded); all three chose the same candidate, "
+        "times (one search each, so chance is not excluded and no interval can be given); all "
+        "three chose the same candidate, "
         "C 10, kernel rbf (accuracy 0.974 over the folds)."
     )
     assert table.disagreements == ()
@@ -679,8 +680,9 @@ def test_tasks_have_their_times_and_the_reference_beside_the_estimate(runs, tmp_
     assert [row.key for group in table.groups for row in group.rows].count("estimate") == 1
     assert table.answer == (
         "scikit-learn ran the tasks fastest: Dask's warm run of the tasks took 4.0 times as long "
-        "and Spark's 10 times (one run of the tasks each, so chance is not excluded); all three "
-        "estimated the same, 12.3457 ± 0.051 (reference 12.3421 ± 0.00012)."
+        "and Spark's 10 times (one run of the tasks each, so chance is not excluded and no "
+        "interval can be given); all three estimated the same, 12.3457 ± 0.051 (reference 12.3421 "
+        "± 0.00012)."
     )
     assert report.granted.endswith("1 round of 1 cold run of the tasks and 1 warm")
     assert not any("dataset" in limit or "page cache" in limit for limit in report.limits)

@@ -1,0 +1,258 @@
+"""Benchmarks of a person's own functions on an engine, measured beyond their time."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from engines.errors import EngineError
+from experiments.measure.meter import Meter
+from experiments.measure.tree import usage
+from experiments.pytest_plugin.journal import Entries
+from experiments.records import plain
+from experiments.runner.child import failure_of
+from experiments.runner.host import describe_software
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from engines.base import Engine
+    from experiments.measure.tree import Usage
+    from experiments.pytest_plugin.journal import Journal
+    from experiments.records import Phase
+
+# between looks whether a sample is due
+_SHORTEST_WAIT_S: Final = 0.005
+
+
+def watch(
+    benchmark: BenchmarkFixture, engine: Engine[Any], item: pytest.Item, journal: Journal
+) -> None:
+    """Make a benchmark measure CPU seconds and memory too, and keep each round in the journal.
+
+    pytest-benchmark itself insists on its own class, so that the fixture cannot be another object.
+    """
+    if benchmark.group is None:
+        benchmark.group = _group(item, engine.name)
+    benchmark.__class__ = WatchedBenchmark
+    benchmark.watching = _Watch(engine, item.nodeid, journal)  # type: ignore[attr-defined]
+
+
+class WatchedBenchmark(BenchmarkFixture):
+    """pytest-benchmark's fixture, with a look at the process tree around each round."""
+
+    watching: _Watch
+
+    def __call__(self, function_to_benchmark: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function many times; what it used is told for one call of it."""
+        calls = 0
+
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            nonlocal calls
+            calls += 1
+            return function_to_benchmark(*args, **kwargs)
+
+        call = super().__call__
+        with self.watching.over(self):
+            self.watching.begin()
+            result = call(counted, *args, **kwargs)  # type: ignore[no-untyped-call]
+            self.watching.end_many(self, calls)
+        return result
+
+    def pedantic(  # noqa: PLR0917 - as the method that it replaces
+        self,
+        target: Callable[..., Any],
+        args: Any = (),
+        kwargs: Any = None,
+        setup: Callable[[], Any] | None = None,
+        teardown: Callable[..., Any] | None = None,
+        rounds: int = 1,
+        warmup_rounds: int = 0,
+        iterations: int = 1,
+    ) -> Any:
+        """Call a function so many times; each round is kept as it ends."""
+        watching = self.watching
+
+        def begin() -> Any:
+            arguments = None if setup is None else setup()
+            watching.begin()
+            return arguments
+
+        def end(*args: Any, **kwargs: Any) -> None:
+            watching.end(self, iterations)
+            if teardown is not None:
+                teardown(*args, **kwargs)
+            if iterations > 1:
+                watching.begin()
+
+        call = super().pedantic
+        with watching.over(self):
+            watching.begin()
+            return call(  # type: ignore[no-untyped-call]
+                target,
+                args=args,
+                kwargs=kwargs,
+                # several iterations allow no setup
+                setup=setup if iterations > 1 else begin,
+                teardown=end,
+                rounds=rounds,
+                warmup_rounds=warmup_rounds,
+                iterations=iterations,
+            )
+
+
+class _Watch:
+    """What one benchmark uses."""
+
+    def __init__(self, engine: Engine[Any], test: str, journal: Journal) -> None:
+        self._engine = engine
+        self._test = test
+        self._journal = journal
+        self._tree = _Tree()
+        self._entries = Entries(journal, {})
+        self._rounds = 0
+        self._cpu_s: list[float] = []
+        self._peaks: list[int] = []
+
+    @contextmanager
+    def over(self, benchmark: BenchmarkFixture) -> Iterator[None]:
+        """Watch the process tree meanwhile, and tell how it ended."""
+        about = {"test": self._test, "engine": self._engine.name, "group": benchmark.group}
+        self._entries = Entries(self._journal, about)
+        self._entries.append("started")
+        try:
+            with self._tree:
+                yield
+        except BaseException as exc:
+            benchmark.has_error = True
+            self._entries.append("ended", **_ended_by(exc))
+            raise
+        benchmark.extra_info.update(self._told())
+        outcome = benchmark.extra_info["outcome"]
+        self._entries.append("ended", outcome=outcome, extra_info=benchmark.extra_info)
+
+    def begin(self) -> None:
+        """Begin a round."""
+        self._tree.begin()
+
+    def end(self, benchmark: BenchmarkFixture, iterations: int) -> None:
+        """End a round of so many calls; warm-ups are no rounds."""
+        phase = self._tree.end()
+        walls = [] if benchmark.stats is None else benchmark.stats.stats.data
+        if len(walls) == self._rounds:
+            return
+        self._add(phase, iterations)
+        self._entries.append(
+            "round",
+            round=self._rounds,
+            wall_s=walls[-1],
+            cpu_s=self._cpu_s[-1],
+            peak_memory_bytes=self._peaks[-1],
+        )
+        self._rounds = len(walls)
+
+    def end_many(self, benchmark: BenchmarkFixture, calls: int) -> None:
+        """End all rounds at once; those of a short function are too many for a line each."""
+        self._add(self._tree.end(), calls)
+        if benchmark.stats is None:
+            return
+        walls = benchmark.stats.stats.data
+        self._entries.append(
+            "rounds",
+            rounds=len(walls),
+            median_s=median(walls),
+            min_s=min(walls),
+            max_s=max(walls),
+            cpu_s=self._cpu_s[-1],
+            peak_memory_bytes=self._peaks[-1],
+        )
+
+    def _add(self, phase: Phase, calls: int) -> None:
+        self._cpu_s.append(phase.cpu_s / calls)
+        self._peaks.append(phase.peak_memory_bytes)
+
+    def _told(self) -> dict[str, Any]:
+        """Return what stands beside the times, as JSON can hold it."""
+        lost = self._engine.lost_workers()
+        try:
+            facts = asdict(self._engine.facts())
+        except EngineError:  # the benchmark may have stopped it
+            facts = {}
+        told: dict[str, Any] = plain(
+            {
+                "engine": self._engine.name,
+                "outcome": "degraded" if lost else "completed",
+                "cpu_s": median(self._cpu_s) if self._cpu_s else None,
+                "peak_memory_bytes": max(self._peaks, default=None),
+                "facts": {name: value for name, value in facts.items() if name != "versions"},
+                "versions": facts.get("versions") or describe_software(),
+                "warnings": lost,
+            }
+        )
+        return told
+
+
+class _Tree:
+    """Measure this process and all that it started, in a thread that samples."""
+
+    def __init__(self) -> None:
+        self._meter = Meter(os.getpid(), read=self._read)
+        self._reading_s = 0.0
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+
+    def __enter__(self) -> Self:
+        self._over.clear()
+        self._thread = threading.Thread(target=self._sample, name="enginebench-meter", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def begin(self) -> None:
+        with self._lock:
+            self._meter.begin("call")
+
+    def end(self) -> Phase:
+        with self._lock:
+            return self._meter.end(0.0)
+
+    def _read(self, root: int) -> Usage:
+        """Return what the tree used, without what reading has used in this same process."""
+        started = time.thread_time()
+        used = usage(root)
+        used = replace(used, cpu_s=used.cpu_s - self._reading_s)
+        self._reading_s += time.thread_time() - started
+        return used
+
+    def _sample(self) -> None:
+        while not self._over.wait(max(self._meter.seconds_to_next, _SHORTEST_WAIT_S)):
+            with self._lock:
+                self._meter.sample_if_due()
+
+
+def _ended_by(exc: BaseException) -> dict[str, Any]:
+    if isinstance(exc, KeyboardInterrupt):
+        return {"outcome": "interrupted", "error": None}
+    if isinstance(exc, pytest.skip.Exception):
+        return {"outcome": "skipped", "error": str(exc)}
+    failure = failure_of(exc)
+    return {"outcome": failure["outcome"], "error": failure["message"]}
+
+
+def _group(item: pytest.Item, engine: str) -> str:
+    """Return a name that the same test has on every engine, so that they share a table."""
+    name: str = getattr(item, "originalname", None) or item.name
+    others = item.callspec.id.split("-")  # type: ignore[attr-defined]  # it has parameters
+    others.remove(engine)
+    return f"{name}[{'-'.join(others)}]" if others else name

@@ -1,0 +1,110 @@
+"""How time grows with size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from experiments.statistics.bootstrap import FEWEST_ROUNDS, Estimate
+from experiments.statistics.crossover import Crossover, find_crossover
+from experiments.statistics.lines import (
+    FEWEST_SIZES,
+    bounds,
+    deviations,
+    fit_line,
+    means_by_size,
+    refit,
+    spread_about,
+    times_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from experiments.statistics.lines import Array
+
+__all__ = ["Crossover", "Growth", "Point", "find_crossover", "fit_growth"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """Times at one size.
+
+    Parameters
+    ----------
+    size : float
+        Rows, features, clusters, trees or workers; positive.
+    rounds : tuple of tuple of float
+        ``rounds[i][j]`` is repeat j of round i, in seconds.
+    """
+
+    size: float
+    rounds: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Growth:
+    """A fixed time, and a time for each unit of size.
+
+    Parameters
+    ----------
+    fixed : Estimate
+        Seconds that size does not change.
+    per_unit : Estimate
+        Seconds for each unit of size.
+    worst_deviation : float
+        The factor, at least 1, by which the line misses the size that it fits worst.
+    smallest, largest : float
+        Sizes between which it was measured; beyond them it says nothing.
+    """
+
+    fixed: Estimate
+    per_unit: Estimate
+    worst_deviation: float
+    smallest: float
+    largest: float
+
+    def at(self, size: float) -> float:
+        """Return the fitted seconds at a size."""
+        return self.fixed.value + self.per_unit.value * size
+
+
+def fit_growth(points: Sequence[Point]) -> Growth | None:
+    """Fit ``seconds = fixed + per_unit * size``, neither negative, relative errors alike.
+
+    Parameters
+    ----------
+    points : sequence of Point
+        Points without values, and those with a time or size that is not positive, are left out.
+
+    Returns
+    -------
+    Growth or None
+        None below three sizes. The coefficients have no interval if a size has fewer than
+        `FEWEST_ROUNDS` rounds.
+    """
+    import numpy as np
+
+    means = means_by_size((point.size, point.rounds) for point in points)
+    if len(means) < FEWEST_SIZES:
+        return None
+    times = times_of(means)
+    line = fit_line(times.sizes, np.exp(times.logs))
+    fewest = min(mean.rounds for mean in means.values())
+    drawn = refit(times, *spread_about(times, line)) if fewest >= FEWEST_ROUNDS else None
+    return Growth(
+        fixed=_coefficient(line.fixed, drawn.fixed if drawn else None, fewest),
+        per_unit=_coefficient(line.per_unit, drawn.per_unit if drawn else None, fewest),
+        worst_deviation=math.exp(float(np.abs(deviations(times, line)).max())),
+        smallest=float(times.sizes[0]),
+        largest=float(times.sizes[-1]),
+    )
+
+
+def _coefficient(value: Array, drawn: Array | None, rounds: int) -> Estimate:
+    fitted = float(value)
+    if drawn is None:
+        return Estimate(fitted, None, None, rounds)
+    low, high = bounds(drawn)
+    return Estimate(fitted, min(low, fitted), max(high, fitted), rounds)
