@@ -285,7 +285,11 @@ def _content(path: Path) -> bytes:
 
 def _read_line(path: Path, number: int, line: bytes) -> Record:
     try:
-        content = json.loads(line)
+        content = json.loads(line, parse_constant=_no_constant)
+    except _ConstantError as exc:
+        raise RequestError(
+            f"{path}, line {number}, is not a record: {exc} is no number; remove the line."
+        ) from None
     except ValueError:
         raise RequestError(f"{path}, line {number}, is not JSON; remove the line.") from None
     if not isinstance(content, dict):
@@ -302,6 +306,14 @@ def _read_line(path: Path, number: int, line: bytes) -> Record:
         raise RequestError(f"{path}, line {number}, is not a record: {_reason(exc)}.") from None
 
 
+class _ConstantError(ValueError):
+    """NaN or Infinity, which Python's JSON knows and JSON does not."""
+
+
+def _no_constant(name: str) -> Any:
+    raise _ConstantError(name)
+
+
 def _from_json(content: dict[str, Any]) -> Record:
     known = {one.name for one in fields(Record)}
     if content.get("schema") == 1:  # which knew no null runs
@@ -315,16 +327,34 @@ def _from_json(content: dict[str, Any]) -> Record:
             raise TypeError(f"its field {name!r} is a {type(content[name]).__name__}")
     if content["outcome"] not in OUTCOMES:
         raise ValueError(f"its outcome {content['outcome']!r} is not one of {', '.join(OUTCOMES)}")
+    for name, value in content["metrics"].items():
+        if value is not None and not _is_number(value):
+            raise ValueError(f"its metric {name!r} is {value!r} and no number")
     error = content["error"]
     return Record(
         **{
             **content,
             "error": None if error is None else Failure(**error),
-            "phases": tuple(Phase(**phase) for phase in content["phases"]),
+            "phases": tuple(_phase(one) for one in content["phases"]),
             "parameters": tuple(dict(one) for one in content["parameters"]),
             "warnings": tuple(str(one) for one in content["warnings"]),
         }
     )
+
+
+def _phase(content: dict[str, Any]) -> Phase:
+    phase = Phase(**content)
+    for name in ("wall_s", "cpu_s", "peak_memory_bytes", "read_bytes", "write_bytes"):
+        value = getattr(phase, name)
+        if value is not None and not (_is_number(value) and value >= 0):
+            raise ValueError(f"{name} of its phase {phase.name!r} is {value!r} and no amount")
+    if not isinstance(phase.name, str):
+        raise TypeError(f"a phase has the name {phase.name!r}, which is no text")
+    return phase
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 # What a record's fields must be for the tables to be built without a second look

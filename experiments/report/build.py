@@ -12,6 +12,7 @@ from experiments.report.columns import NOT_FINISHED
 from experiments.report.folder import read_run
 from experiments.report.footnotes import sentence, shown
 from experiments.report.halving import warn_of_few_rows
+from experiments.report.memory import no_cycles
 from experiments.report.numbers import memory
 from experiments.report.searches import read_search
 from experiments.report.sweeps.answers import answer_run, sweep_limits
@@ -124,6 +125,7 @@ class Report:
         )
 
 
+@no_cycles()
 def build_report(folder: Path) -> Report:
     """Build the report of a run from its folder alone.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from experiments.report.files import write_whole
 from experiments.report.markdown import write_markdown
+from experiments.report.memory import no_cycles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +36,7 @@ class Written:
     figures: tuple[Path, ...]
 
 
+@no_cycles()
 def write_report(report: Report) -> Written:
     """Write ``figures/``, ``report.md`` and ``report.html``, each file whole or not at all.
 

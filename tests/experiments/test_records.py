@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -225,4 +226,35 @@ def test_a_record_of_the_first_schema_is_no_null_run(tmp_path):
     assert read.null_run is False
     path.write_text(json.dumps(line) + "\n")
     with pytest.raises(RequestError, match="lacks the field 'null_run'"):
+        read_records(path)
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [("1e999", "inf"), ("-1", "-1"), ('"1"', "'1'"), ("true", "True")],
+)
+def test_a_phase_that_took_no_amount_of_time_is_refused(tmp_path, amount, shown):
+    path = tmp_path / "records.jsonl"
+    append_record(path, make())
+    path.write_text(re.sub(r'"wall_s": [^,]+', f'"wall_s": {amount}', path.read_text()))
+    with pytest.raises(RequestError) as refused:
+        read_records(path)
+    assert f"wall_s of its phase 'fit' is {shown} and no amount" in str(refused.value)
+
+
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+def test_what_only_python_takes_for_json_is_refused(tmp_path, constant):
+    path = tmp_path / "records.jsonl"
+    append_record(path, make())
+    path.write_text(path.read_text().replace('"roc_auc": null', f'"roc_auc": {constant}'))
+    with pytest.raises(RequestError, match=f"line 1, is not a record: {constant} is no number"):
+        read_records(path)
+
+
+@pytest.mark.parametrize("value", ["1e999", '"good"', "[1]"])
+def test_a_metric_that_is_no_number_is_refused(tmp_path, value):
+    path = tmp_path / "records.jsonl"
+    append_record(path, make())
+    path.write_text(path.read_text().replace('"roc_auc": null', f'"roc_auc": {value}'))
+    with pytest.raises(RequestError, match="its metric 'roc_auc' is .* and no number"):
         read_records(path)

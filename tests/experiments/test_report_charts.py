@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import re
@@ -337,6 +338,11 @@ def test_equal_scores_are_not_drawn_as_different_by_a_tight_axis(whole):
     assert "lower is better" in figure.text
 
 
+def test_one_engine_alone_is_not_drawn_against_itself(runs, tmp_path):
+    folder = runs.write(tmp_path / "run", timed(runs, "sklearn", 1.0), engines=("sklearn",))
+    assert "accuracy-and-time" not in figures_of(folder)
+
+
 def test_a_simulation_has_no_chart_of_accuracy(runs, tmp_path):
     folder = runs.write(
         tmp_path / "run",
@@ -625,6 +631,15 @@ def test_a_cache_that_cannot_be_used_is_done_without(bundled, tmp_path):
     (tmp_path / "cache").write_text("a file")
     assert chart_scripts() == chart_scripts()
     assert len(bundled) == 2
+
+
+def test_the_search_for_cycles_is_on_again_after_a_report_and_after_a_failure(whole, tmp_path):
+    assert gc.isenabled()
+    build_report(whole)
+    assert gc.isenabled()
+    with pytest.raises(RequestError):
+        build_report(tmp_path / "nowhere")
+    assert gc.isenabled()
 
 
 def test_figures_are_written_under_their_keys_and_nothing_else_is_left(whole):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,8 @@ class _Dot:
 def draw_accuracy(scene: Scene) -> Figure | None:
     """Draw the first metric against the time of the main work.
 
-    None where no engine has both, and for simulations, whose estimate is the same everywhere.
+    None where fewer than two engines have both, and for simulations, whose estimate is the same
+    everywhere.
     """
     import altair as alt
 
@@ -75,7 +77,7 @@ def draw_accuracy(scene: Scene) -> Figure | None:
         for lane, column in scene.columns
         if (dot := _dot(lane, column, scene.work.phase, metric, warm=warm))
     ]
-    if not dots:
+    if len(dots) < 2:
         return None
     title = shorten(metric_title(metric), _LONGEST_METRIC)
     low, high = _domain(dots)
@@ -137,10 +139,10 @@ def _dot(lane: Lane, column: Column, phase: str, metric: str, *, warm: bool) -> 
         return None
     rounds = rounds_of(column, lambda one: one.of_phase(phase, lambda at: at.wall_s, warm=warm))
     took = estimate([[value for value in one if value > 0] for one in rounds])
-    scores = summarise(column.metric(metric))
+    known = [one for one in column.metric(metric) if one is not None and math.isfinite(one)]
+    scores = summarise(known)
     if took is None or scores is None:
         return None
-    known = [value for value in column.metric(metric) if value is not None]
     return _Dot(lane, took, scores.median, min(known), max(known))
 
 
