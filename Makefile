@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # every version is pinned with its hashes, so nothing is resolved at install time
 PIP_PINNED := $(PIP) install --quiet --no-deps --no-build-isolation --require-hashes
 
-.PHONY: help install quickstart lint types unit test bench bench-compare lock clean
+.PHONY: help install quickstart lint types unit test bench bench-compare evaluation lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ bench-compare: install ## measure the engines again and compare with what `make 
 	@compgen -G '.benchmarks/*/[0-9]*.json' >/dev/null \
 		|| { echo "nothing is saved to compare with; run make bench first" >&2; exit 1; }
 	@$(BIN)/pytest tests/benchmarks/test_engines.py --benchmark-only --benchmark-compare
+
+evaluation: install ## write the reports of results/reference again, and results/README.md from them
+	@$(BIN)/python results/evaluate.py --reports
 
 lock: install ## pin the newest dependencies again (needs uv)
 	@requirements/lock

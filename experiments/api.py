@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,6 +91,12 @@ def run(
         If the request is wrong; no engine has started then.
     KeyboardInterrupt
         If the run was stopped; its message names the folder of what was measured, for `Run.load`.
+
+    Warns
+    -----
+    UserWarning
+        If the files of the report could not be written. The records are whole, and what is
+        returned has all the numbers.
     """
     from experiments.progress import watch
     from experiments.report.write import write_report
@@ -105,7 +112,11 @@ def run(
     if result.interrupted:
         raise KeyboardInterrupt(f"what was measured is in {result.folder}")
     done = Run.load(result.folder)
-    write_report(done.report)
+    try:
+        write_report(done.report)
+    except RequestError as exc:
+        # what took hours to measure is not lost over a page
+        warnings.warn(f"The report was not written: {exc}", stacklevel=2)
     return done
 
 
@@ -213,7 +224,8 @@ class Run:
         pandas.DataFrame
             Indexed by group and measure, whose name carries its unit, and before these by the
             values of the swept keys if there are any; a section, a list or a null is its
-            JSON. Repeated numbers are medians, in full.
+            JSON. Repeated numbers are those that the report shows, in full: the mean over rounds,
+            on logarithms, where its interval can be given, and else the median.
 
         Raises
         ------
@@ -309,12 +321,7 @@ def _frame(table: Table) -> pd.DataFrame:
     for group in table.groups:
         for row in group.rows:
             rows[group.title, row.key] = [
-                (cell.text or None) if row.unit == "text" else _median(cell.summary)
-                for cell in row.cells
+                (cell.text or None) if row.unit == "text" else cell.value for cell in row.cells
             ]
     index = pd.MultiIndex.from_tuples(list(rows), names=["group", "measure"])
     return pd.DataFrame(list(rows.values()), index=index, columns=names, dtype=object)
-
-
-def _median(summary: Any) -> float | None:
-    return None if summary is None else summary.median

@@ -6,7 +6,9 @@ an engine, since a process can hold one JVM only.
 
 from __future__ import annotations
 
+import os
 import signal
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,8 +28,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let Ctrl-C reach what tests start, and test all engines.
 
     A shell makes what it starts in the background ignore Ctrl-C, and every process hands that on.
-    The plugin leaves out engines that are not installed; here one is a failure.
+    The plugin leaves out engines that are not installed; here one is a failure. What is kept from
+    one run to the next lies with what pytest keeps, and not in the cache of who runs the tests.
     """
+    if "ENGINEBENCH_CACHE" not in os.environ:
+        kept = getattr(config, "cache", None)
+        folder = kept.mkdir("enginebench") if kept else tempfile.mkdtemp(prefix="enginebench-")
+        os.environ["ENGINEBENCH_CACHE"] = str(folder)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.enginebench_engines is None:
         config.option.enginebench_engines = ",".join(engine_names())

@@ -22,7 +22,8 @@ HOME = {
     "xgboost.dask": {"engines/dask"},
     "xgboost.spark": {"engines/spark"},
 }
-MODULES = sorted([*ROOT.glob("engines/**/*.py"), *ROOT.glob("experiments/**/*.py")])
+PACKAGES = ("engines", "experiments", "enginebench_pytest")
+MODULES = sorted(path for package in PACKAGES for path in ROOT.glob(f"{package}/**/*.py"))
 # rooms of an engine, from those that all may use to those that none may
 FLOORS = (("session",), ("data",), ("kmeans", "boosting", "estimator", "tasks"), ("search",))
 ROOMS = tuple(room for floor in FLOORS for room in floor)
@@ -71,6 +72,21 @@ def test_engines_never_import_experiments_nor_each_other(module):
         for engine in ENGINES:
             if engine != home:
                 assert not within(name, f"engines.{engine}"), f"{module} imports {name}"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_the_plugin_imports_the_plugin(module):
+    if module.parent.name != "enginebench_pytest":
+        assert not any(within(name, "enginebench_pytest") for name in imported(module))
+
+
+def test_the_hooks_of_the_plugin_import_nothing_of_ours_before_they_are_used():
+    program = "import sys, enginebench_pytest; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert loaded.isdisjoint({"engines", "experiments", "pytest_benchmark", "numpy"})
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -30,6 +30,10 @@ _DRIFT = (
     "such as the temperature of a machine or its neighbours, is in no interval and may be in any "
     "ratio."
 )
+_MANY = (
+    "The intervals are for one number each: where nothing changed, one of twenty still leaves out "
+    "1 by chance."
+)
 
 
 @dataclass(frozen=True)
@@ -263,4 +267,13 @@ def _warnings(
             "No null run tells by how much the baseline differs from itself, so the interval alone "
             "decides; set measure.null_run."
         )
+    numbers = [
+        number
+        for point in points
+        for pair in point.pairs
+        for _, rows in pair.groups
+        for number in rows
+    ]
+    if sum(one.ratio is not None and one.ratio.has_interval for one in numbers) > 1:
+        yield _MANY
     yield _DRIFT

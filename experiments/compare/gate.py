@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from experiments.compare.words import kind_of, name_of, ratio_text, tell_number, why_not_compared
 from experiments.report.columns import NOT_FINISHED
+from experiments.statistics.bootstrap import FEWEST_ROUNDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from experiments.compare.pairs import Number, Pair, PointPair
 
 _COMPLETED = "completed"
+# One process a side always differs from another one, by chance alone
+_FEWEST_WITHOUT_INTERVAL = 2
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Judgement:
         Engines that completed in the first run and not in the second.
     unjudged : tuple of str
         What could not be judged, and why.
+    too_few : int
+        Number of main times that have too few rounds to be judged.
     judged : int
         Number of main times that were.
     uncertain : int
@@ -45,6 +50,7 @@ class Judgement:
     not_excluded: tuple[str, ...]
     lost: tuple[str, ...]
     unjudged: tuple[str, ...]
+    too_few: int
     judged: int
     uncertain: int
 
@@ -63,8 +69,10 @@ def judge(comparison: Comparison, above: float) -> Judgement:
     """Judge the main times, which are those of warm repeats where both runs have them.
 
     A time is slower beyond the noise where the interval of its ratio lies above ``1 + above``
-    and the ratio beyond the noise floor. Where there is no interval, its ratio must lie above both,
-    and no value of one run may lie among those of the other.
+    and the ratio beyond the noise floor. Fewer than three rounds have no interval. Two rounds of
+    each run are then judged if no value of one run lies among those of the other, and the ratio
+    must lie above both; anything less is not judged, so that the less is known, the less fails.
+    Each time is judged by itself: the intervals are for one number each.
 
     Parameters
     ----------
@@ -74,8 +82,14 @@ def judge(comparison: Comparison, above: float) -> Judgement:
         The share by which a time may grow: 0.1 for 10 %.
     """
     pairs = [(point, pair) for point in comparison.points for pair in point.pairs]
-    compared = [
+    main_times = [
         (point, pair, pair.main) for point, pair in pairs if pair.main is not None and not pair.cut
+    ]
+    compared = [one for one in main_times if not _too_few(one[2])]
+    few = [
+        f"{_place(point, pair)}: {_rounds_text(main)} too few rounds to judge."
+        for point, pair, main in main_times
+        if _too_few(main)
     ]
     return Judgement(
         above=above,
@@ -94,12 +108,26 @@ def judge(comparison: Comparison, above: float) -> Judgement:
             for point, pair in pairs
             if _lost(pair)
         ),
-        unjudged=(*_unjudged(pairs), *comparison.missing),
+        unjudged=(*few, *_unjudged(pairs), *comparison.missing),
+        too_few=len(few),
         judged=len(compared),
         uncertain=sum(
             main.ratio is not None and not main.ratio.has_interval for _, _, main in compared
         ),
     )
+
+
+def _too_few(main: Number) -> bool:
+    """Tell whether there are so few rounds that a difference would be chance as likely as not."""
+    if main.fewest_rounds >= FEWEST_ROUNDS:
+        return False
+    return main.fewest_rounds < _FEWEST_WITHOUT_INTERVAL or not main.lie_apart
+
+
+def _rounds_text(main: Number) -> str:
+    if main.fewest_rounds < _FEWEST_WITHOUT_INTERVAL:
+        return "one round of a run is"
+    return f"the values of the runs overlap, and {main.fewest_rounds} rounds of a run are"
 
 
 def _slower(main: Number, above: float) -> bool:

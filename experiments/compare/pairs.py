@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from experiments.metrics import METRICS, disagree
 from experiments.report.cells import show
+from experiments.report.differences import overlap
 from experiments.report.numbers import MISSING
 from experiments.report.rows import Cell
 from experiments.report.summary import Summary
@@ -115,10 +116,13 @@ class Number:
     @property
     def lie_apart(self) -> bool:
         """Whether no value of one run lies among those of the other."""
-        first, second = (_values(cell) for cell in (self.first, self.second))
-        if not first or not second:
-            return False
-        return min(second) > max(first) or max(second) < min(first)
+        first, second = (_rounds(cell) for cell in (self.first, self.second))
+        return bool(first and second) and not overlap(first, second)
+
+    @property
+    def fewest_rounds(self) -> int:
+        """Rounds that measured it, in the run that has fewer of them."""
+        return min(len(_rounds(cell)) for cell in (self.first, self.second))
 
     @property
     def _medians(self) -> tuple[float, float] | None:
@@ -340,9 +344,10 @@ def _key(work: Work, *, warm: bool) -> str:
     return f"{work.phase}_{'warm' if warm else 'cold'}_wall_s"
 
 
-def _values(cell: Cell | None) -> list[float]:
-    return [] if cell is None else [value for one in cell.rounds for value in one]
+def _rounds(cell: Cell | None) -> list[tuple[float, ...]]:
+    """Return the rounds that measured something."""
+    return [] if cell is None else [one for one in cell.rounds if one]
 
 
 def _count(cell: Cell) -> int:
-    return len(_values(cell))
+    return sum(map(len, cell.rounds))

@@ -172,6 +172,11 @@ def _print_judgement(console: Console, judgement: Judgement) -> None:
             f"{judgement.uncertain} of {judgement.judged} judged without an interval, by whether "
             "the values of the runs overlap: the noise is not known."
         )
+    if judgement.judged > 1:
+        lines.append(
+            f"The intervals are for one number each, so chance shows one of {judgement.judged} "
+            "times as slower more often than a single one."
+        )
     for line in lines:
         console.print(Padding(Text(clean(line)), (0, 0, 0, 2)))
 

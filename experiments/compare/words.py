@@ -26,9 +26,21 @@ _BRIEFLY = {
 _LEVEL = "no difference shown"
 
 
-def ratio_text(value: float) -> str:
-    """Return how many times as much the second run has, with digits that tell it from 1."""
-    return "1x" if value == 1 else f"{numbers.distinct(value, 3)}x"
+def ratio_text(value: float, low: float | None = None, high: float | None = None) -> str:
+    """Return how many times as much the second run has, with digits that tell it from 1.
+
+    Between bounds as `interval_text` gives them, it is shown to lie between them.
+    """
+    if value == 1:
+        return "1x"
+    text = numbers.distinct(value, 3)
+    if low is not None and high is not None:
+        least, most, shown = (
+            float(one.replace(",", "")) for one in (*numbers.bounds(low, high), text)
+        )
+        if not least <= shown <= most:
+            text = numbers.multiple(value, low, high)
+    return f"{text}x"
 
 
 def interval_text(ratio: Estimate) -> str:
@@ -49,7 +61,7 @@ def difference_text(number: Number) -> str:
 def change_text(number: Number) -> str:
     """Return the ratio, or the difference of what has none; empty where there is neither."""
     if number.ratio is not None:
-        return ratio_text(number.ratio.value)
+        return ratio_text(number.ratio.value, number.ratio.low, number.ratio.high)
     change = number.change
     if not change:
         return ""
@@ -119,7 +131,7 @@ def tell_number(number: Number) -> str:
     ratio = number.ratio
     if ratio is None:
         return ""
-    told = ratio_text(ratio.value)
+    told = ratio_text(ratio.value, ratio.low, ratio.high)
     bounds = interval_text(ratio)
     if bounds:
         told += f" (95 % interval {bounds})"
@@ -176,5 +188,7 @@ def _tell_many(found: Sequence[tuple[str, Pair]]) -> str:
 def _brief(pair: Pair) -> str:
     if pair.main is None or pair.main.ratio is None or pair.cut:
         return why_not_compared(pair)
-    bounds = interval_text(pair.main.ratio)
-    return f"{ratio_text(pair.main.ratio.value)}{f' ({bounds})' if bounds else ''}"
+    ratio = pair.main.ratio
+    bounds = interval_text(ratio)
+    told = ratio_text(ratio.value, ratio.low, ratio.high)
+    return f"{told} ({bounds})" if bounds else told

@@ -69,8 +69,8 @@ def answer(
 
     Only what completed takes part in the comparison of times: of warm repeats where there are any,
     else of cold ones. A difference is told only where the interval of the ratio excludes one and
-    the ratio lies beyond the noise floor; with too few rounds for an interval, where the spreads of
-    the repeats that the table shows do not overlap.
+    the ratio lies beyond the noise floor. With too few rounds for an interval it is told with a
+    "perhaps", where no measurement of one engine lies among those of the other.
 
     Parameters
     ----------

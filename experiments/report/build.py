@@ -44,6 +44,10 @@ _THIS_HOUR = (
     "Another day or machine: an interval is from rounds that followed each other on this machine, "
     "and holds no difference between days, machines or datasets."
 )
+_ONE_NUMBER_EACH = (
+    "All numbers at once: an interval is for its one number, and of twenty intervals one may be "
+    "expected to miss; no correction is made for how many are looked at."
+)
 _NOT_TUNED = (
     "The engines at their best: each runs what its ecosystem offers, with the parameters that "
     "were asked for and no tuning by an expert."
@@ -247,6 +251,11 @@ def _warnings(files: RunFiles, tables: tuple[Table, ...], rounds: int) -> tuple[
             f"Each engine ran in {rounds} processes only, so no interval can be given; raise "
             f"measure.rounds to {FEWEST_ROUNDS} or more."
         )
+    found.extend(
+        f"{f'At {table.title}: ' if table.point else ''}{table.warning}"
+        for table in tables
+        if table.warning
+    )
     if not all(table.labels_compared for table in tables):
         found.append(_labels_not_compared(files))
     for point in files.points:
@@ -295,7 +304,7 @@ def _limits(files: RunFiles, tables: tuple[Table, ...], rounds: int) -> tuple[st
         *([_BEST_OF_MANY] if SEARCH in works else []),
     ]
     if rounds >= FEWEST_ROUNDS:
-        limits.append(_THIS_HOUR)
+        limits += [_THIS_HOUR, _ONE_NUMBER_EACH]
     if 0 < rounds < FEWEST_ROUNDS:
         limits.append(
             f"Statistical significance: {rounds} process{'' if rounds == 1 else 'es'} an engine "

@@ -37,7 +37,8 @@ class Shown(NamedTuple):
     Attributes
     ----------
     value : str
-        The median, with the deviation of what it is the mean of, or what stands in its place.
+        The typical value where it has an interval, else the median, with the deviation of what it
+        is the mean of; or what stands in its place.
     beside : str
         Ratio to the baseline, or share of the whole; empty without one.
     spread : str
@@ -65,7 +66,7 @@ def show(row: Row, cell: Cell) -> Shown:
     summary = cell.summary
     if summary is None:
         return Shown(cell.text or numbers.MISSING)
-    value = _ONE[row.unit](summary.median)
+    value = _ONE[row.unit](cell.value)
     if cell.deviation is not None:
         value += f" ± {numbers.deviation(cell.deviation)}"
     return Shown(
@@ -83,10 +84,10 @@ def _spread(row: Row, summary: Summary) -> str:
 
 
 def _ratio(cell: Cell) -> str:
-    """Return the ratio: with an interval, the one that it is of."""
+    """Return the ratio: with an interval, so that it is shown to lie within."""
     between = cell.ratio_interval
-    ratio = cell.ratio if between is None or not between.has_interval else between.value
-    return f"{LEVEL if cell.difference is False else ''}{numbers.ratio(ratio)}"
+    low, high = (None, None) if between is None else (between.low, between.high)
+    return f"{LEVEL if cell.difference is False else ''}{numbers.ratio(cell.ratio, low, high)}"
 
 
 def _bounds(

@@ -16,7 +16,12 @@ SCHEMA = 1
 
 
 def as_data(report: Report) -> dict[str, Any]:
-    """Return the report as one JSON object, with the records that it was made from."""
+    """Return the report as one JSON object, with the records that it was made from.
+
+    In a cell, ``median``, ``low`` and ``high`` are of all repeats; ``typical`` is the value that
+    ``interval`` bounds, and null where none can be given. ``ratio`` is that of the typical values
+    where ``ratio_interval`` bounds it, else ``ratio_of_medians``.
+    """
     content = {
         "schema": SCHEMA,
         "folder": str(report.folder),
@@ -42,6 +47,7 @@ def as_data(report: Report) -> dict[str, Any]:
 def _table(table: Table) -> dict[str, Any]:
     names = [f"{head.engine}/{head.implementation}" for head in table.heads]
     baseline = table.baseline
+    place = None if baseline is None else table.heads.index(baseline)
     return {
         "point": table.point,
         "granted": table.granted,
@@ -49,6 +55,7 @@ def _table(table: Table) -> dict[str, Any]:
         "searched": table.searched,
         "answer": table.answer,
         "null_run": table.null_run,
+        "warning": table.warning,
         "noise": {key: asdict(floor) for key, floor in table.noise.items()},
         "labels_compared": table.labels_compared,
         "baseline": None if baseline is None else f"{baseline.engine}/{baseline.implementation}",
@@ -60,7 +67,8 @@ def _table(table: Table) -> dict[str, Any]:
                 "label": row.label,
                 "unit": row.unit,
                 "cells": {
-                    name: _cell(row, cell) for name, cell in zip(names, row.cells, strict=True)
+                    name: _cell(row, cell, None if place is None else row.cells[place])
+                    for name, cell in zip(names, row.cells, strict=True)
                 },
             }
             for group in table.groups
@@ -71,12 +79,30 @@ def _table(table: Table) -> dict[str, Any]:
     }
 
 
-def _cell(row: Row, cell: Cell) -> dict[str, Any] | str | None:
+def ratio_of_medians(cell: Cell, against: Cell | None) -> float | None:
+    """Return the ratio of the medians of all repeats; None where a cell has no ratio.
+
+    Parameters
+    ----------
+    cell : Cell
+        Any cell.
+    against : Cell or None
+        That of the baseline in the same row; None without a baseline.
+    """
+    if cell.ratio is None or cell.summary is None or against is None or against.summary is None:
+        return None
+    return cell.summary.median / against.summary.median if against.summary.median else None
+
+
+def _cell(row: Row, cell: Cell, against: Cell | None) -> dict[str, Any] | str | None:
     if cell.summary is None:
         return cell.text or None
     numbers = asdict(cell.summary)
+    if cell.interval is not None:
+        numbers["typical"] = cell.typical
     if row.unit == "seconds" or cell.ratio is not None:
         numbers["ratio"] = cell.ratio
+        numbers["ratio_of_medians"] = ratio_of_medians(cell, against)
     for name, estimate in (("interval", cell.interval), ("ratio_interval", cell.ratio_interval)):
         if estimate is not None:
             numbers[name] = asdict(estimate)

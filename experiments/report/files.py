@@ -9,15 +9,15 @@ from pathlib import Path
 from experiments.errors import RequestError
 
 
-def write_whole(path: Path, text: str) -> Path:
-    """Write a text into a file, whole or not at all, and return its path.
+def write_whole(path: Path, content: str | bytes) -> Path:
+    """Write a file, whole or not at all, and return its path.
 
     Parameters
     ----------
     path : pathlib.Path
         The file, new or to be replaced; its folder exists.
-    text : str
-        Its content, written as UTF-8.
+    content : str or bytes
+        What is written: a text as UTF-8, with its line ends.
 
     Raises
     ------
@@ -27,10 +27,10 @@ def write_whole(path: Path, text: str) -> Path:
     try:
         descriptor, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            with os.fdopen(descriptor, "wb") as file:
                 # mkstemp makes files for the owner alone; a report is for whoever sees the folder
                 os.fchmod(file.fileno(), 0o644)
-                file.write(text)
+                file.write(content.encode() if isinstance(content, str) else content)
             Path(aside).replace(path)
         except BaseException:
             Path(aside).unlink(missing_ok=True)

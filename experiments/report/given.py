@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 
     from experiments.report.build import Report
 
+GIVEN_HEADING = "What each engine was really given"
+GIVEN_HOW = (
+    "As each engine reported from inside while it ran. Where it differed between processes or "
+    "points, each value is named."
+)
 _GROUPS = ("Granted", "Native threads", "Versions", "Details")
 _LABELS = {
     "cores": "cores",

@@ -14,18 +14,21 @@ if TYPE_CHECKING:
 
     from experiments.report.rows import Cell, Row
     from experiments.report.tables import Table
+    from experiments.statistics.bootstrap import Estimate
 
 _BELOW = {"range": "the least and greatest", "quartiles": "the quartiles"}
 _INTERVAL = (
     "Each round is a process of its own, and counts with the median of its repeats, which share it "
-    "and so are no measurements of their own. The interval is a t interval of the mean over rounds "
-    "with the bootstrap's standard error over whole rounds, on logarithms. A ratio with an "
-    "interval is one of these means, and may differ slightly from that of the medians."
+    "and so are no measurements of their own. The value is the mean over rounds, on logarithms, "
+    "and its interval the t interval of that mean. Engines take turns within a round: the interval "
+    "of a ratio is that of the ratios of each round, or that of two independent means (Welch) "
+    "where a round lacks one of the two. Each interval is for its one number."
 )
 _NOISE = (
-    "A null run runs the baseline once more in each round, as if it were another engine. The floor "
-    "is the bound of the interval of its ratio to the first run that is farthest from 1, or the "
-    "ratio itself where that has no interval. A ratio within it is told as no difference shown."
+    "A null run runs the baseline once more at the end of each round, as if it were another "
+    "engine. The floor is the bound of the interval of its ratio to the first run that is farthest "
+    "from 1, or the ratio itself where that has no interval. A ratio within it is told as no "
+    "difference shown."
 )
 _CUT_SHORT = {"timed out", "out of memory", "crashed", "failed", NOT_FINISHED}
 
@@ -42,12 +45,7 @@ def legend(table: Table) -> str:
     rows = {row.key: row for group in table.groups for row in group.rows}
     if table.baseline is not None:
         found.extend(_of_ratios(rows.values(), table.heads.index(table.baseline)))
-    spreads = {cell.summary.spread for row in rows.values() for cell in row.cells if cell.summary}
-    if spreads - {"none"}:
-        named = [_BELOW[spread] for spread in ("range", "quartiles") if spread in spreads]
-        if len(named) > 1:
-            named = [named[0], f"from n = 5 on {named[1]}"]
-        found.append(f"n: measurements; shown are the median and below it {', '.join(named)}.")
+    found.extend(_of_values(rows.values()))
     if any(cell.deviation is not None for row in rows.values() for cell in row.cells):
         found.append("±: standard deviation over the folds.")
     found.extend(_of_search(rows))
@@ -81,18 +79,36 @@ def explain(tables: Iterable[Table]) -> dict[str, str]:
     """
     rows = [row for table in tables for group in table.groups for row in group.rows]
     found = {}
-    if any(cell.interval and cell.interval.has_interval for row in rows for cell in row.cells):
+    if any(_has_interval(cell.interval) for row in rows for cell in row.cells):
         found["95 % interval"] = _INTERVAL
     if any(row.noise for row in rows):
         found["Noise floor"] = _NOISE
     return found
 
 
+def _of_values(rows: Collection[Row]) -> Iterable[str]:
+    """Say what a value and the spread below it are of."""
+    cells = [cell for row in rows for cell in row.cells]
+    spreads = {cell.summary.spread for cell in cells if cell.summary} - {"none"}
+    if spreads:
+        named = [_BELOW[spread] for spread in ("range", "quartiles") if spread in spreads]
+        if len(named) > 1:
+            named = [named[0], f"from n = 5 on {named[1]}"]
+        yield f"n: measurements; below a value stand {', '.join(named)} of them."
+    if any(cell.typical is not None for cell in cells):
+        yield (
+            "A value with an interval is the mean over rounds, on logarithms, of the medians of "
+            "their repeats; any other is the median."
+        )
+    elif spreads:
+        yield "A value is the median."
+
+
 def _of_ratios(rows: Collection[Row], baseline: int) -> Iterable[str]:
     """Say what intervals are of, and why a difference is not shown."""
     cells = [cell for row in rows for cell in row.cells]
-    of_values = any(cell.interval and cell.interval.has_interval for cell in cells)
-    of_ratios = any(cell.ratio_interval and cell.ratio_interval.has_interval for cell in cells)
+    of_values = any(_has_interval(cell.interval) for cell in cells)
+    of_ratios = any(_has_interval(cell.ratio_interval) for cell in cells)
     if of_values or of_ratios:
         whose = " or ".join(
             [*(["of a value"] if of_values else []), *(["of its ratio (x)"] if of_ratios else [])]
@@ -107,6 +123,15 @@ def _of_ratios(rows: Collection[Row], baseline: int) -> Iterable[str]:
     }
     if reasons:
         yield f"{LEVEL}: no difference shown, as {' or '.join(reasons)}."
+    if any(cell.difference and not _has_interval(cell.ratio_interval) for cell in cells):
+        yield (
+            "A ratio without an interval and without that mark: no measurement of one engine lies "
+            "among those of the other, which perhaps is chance."
+        )
+
+
+def _has_interval(one: Estimate | None) -> bool:
+    return one is not None and one.has_interval
 
 
 def _why_level(cell: Cell, baseline: Cell) -> str:
@@ -115,7 +140,7 @@ def _why_level(cell: Cell, baseline: Cell) -> str:
     if between is not None and between.low is not None and between.high is not None:
         if between.low <= 1 <= between.high:
             return "the interval holds 1"
-    elif cell.summary and baseline.summary and overlap(cell.summary, baseline.summary):
+    elif overlap(cell.rounds, baseline.rounds):
         return "the measurements overlap"
     return "the ratio is within the noise floor"
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from experiments.records import RECORDS_FILE
 from experiments.report.cells import label, show
 from experiments.report.charts.figure import FIGURES_FOLDER
 from experiments.report.files import write_whole
-from experiments.report.footnotes import marks, shown
+from experiments.report.footnotes import marks
+from experiments.report.given import GIVEN_HEADING, GIVEN_HOW, list_given
 from experiments.report.legend import explain, legend
 from experiments.report.listing import LISTED, list_candidates
+from experiments.report.numbers import MISSING
+from experiments.report.parameters import ALL_AS_ASKED, PARAMETERS_HEADING, list_parameters
+from experiments.report.shortened import MOST_ROWS, MOST_SEARCHES, shorten, tell_rest
 from experiments.report.sweeps.tables import sweep_sections, tell_others
 from experiments.report.text import markdown, markdown_block, markdown_code
 from experiments.search.log import TABLE_FILE
@@ -21,6 +26,7 @@ if TYPE_CHECKING:
     from experiments.report.build import Report
     from experiments.report.candidates import BestCandidates
     from experiments.report.charts.figure import Figure
+    from experiments.report.problems import Problem
     from experiments.report.rows import Row
     from experiments.report.tables import Head, Table
 
@@ -66,9 +72,10 @@ def as_markdown(report: Report, figures: Sequence[Figure] = ()) -> str:
     blocks.extend(_charts(figures))
     blocks.extend(_candidates(report.candidates))
     blocks.extend(_listed("## Footnotes", report.footnotes, numbered=True))
-    blocks.extend(_listed("## Warnings", report.warnings))
+    blocks.extend(_listed("## Warnings", report.warnings, where="the run folder"))
     blocks.extend(_listed("## What this comparison does not show", report.limits))
     blocks.extend(_meanings(report.tables))
+    blocks.extend(_given(report))
     blocks.extend(_parameters(report))
     blocks.extend(_pairs("## Machine", report.host))
     blocks.extend(_pairs("## Versions", report.versions))
@@ -126,13 +133,16 @@ def _table(table: Table, *, granted: bool) -> Iterable[str]:
         if said := legend(table):
             yield markdown(said)
     if table.problems:
-        yield "\n".join(
-            f"- **{markdown(one.engine)} {markdown(one.outcome)}**"
-            + (f" in {markdown(one.when)}" if one.when else "")
-            + (f": {markdown(one.message)}" if one.message else "")
-            + (f" Log: {markdown_code(one.log)}" if one.log else "")
-            for one in table.problems
-        )
+        yield from _listed("", [_problem(one) for one in table.problems], escaped=True)
+
+
+def _problem(one: Problem) -> str:
+    return (
+        f"**{markdown(one.engine)} {markdown(one.outcome)}**"
+        + (f" in {markdown(one.when)}" if one.when else "")
+        + (f": {markdown(one.message)}" if one.message else "")
+        + (f" Log: {markdown_code(one.log)}" if one.log else "")
+    )
 
 
 def _grid(table: Table) -> str:
@@ -172,13 +182,25 @@ def _marks(numbers: tuple[int, ...]) -> str:
     return f" <sup>{marks(numbers)}</sup>" if numbers else ""
 
 
-def _listed(heading: str, lines: tuple[str, ...], *, numbered: bool = False) -> Iterable[str]:
-    if lines:
+def _listed(
+    heading: str,
+    lines: Sequence[str],
+    *,
+    numbered: bool = False,
+    escaped: bool = False,
+    where: str = RECORDS_FILE,
+) -> Iterable[str]:
+    """Return a heading and a list, of which no more is shown than a reader wants."""
+    if not lines:
+        return
+    if heading:
         yield heading
-        yield "\n".join(
-            f"{f'{number}.' if numbered else '-'} {markdown(line)}"
-            for number, line in enumerate(lines, start=1)
-        )
+    yield "\n".join(
+        f"{f'{number}.' if numbered else '-'} {line if escaped else markdown(line)}"
+        for number, line in enumerate(shorten(lines), start=1)
+    )
+    if rest := tell_rest(lines, where=where):
+        yield rest
 
 
 def _charts(figures: Sequence[Figure]) -> Iterable[str]:
@@ -198,7 +220,7 @@ def _candidates(searches: tuple[BestCandidates, ...]) -> Iterable[str]:
     yield (
         f"{LISTED} Every candidate is in {markdown_code(TABLE_FILE)}, which `Run.candidates` reads."
     )
-    for one in list_candidates(searches):
+    for one in list_candidates(shorten(searches, MOST_SEARCHES)):
         yield f"### {markdown(one.title)}"
         yield markdown(one.about)
         if one.rows:
@@ -208,6 +230,8 @@ def _candidates(searches: tuple[BestCandidates, ...]) -> Iterable[str]:
             ]
             lines += [_line(place, map(markdown, cells)) for place, *cells in one.rows]
             yield "\n".join(lines)
+    if rest := tell_rest(searches, MOST_SEARCHES, TABLE_FILE):
+        yield rest
 
 
 def _meanings(tables: tuple[Table, ...]) -> Iterable[str]:
@@ -218,40 +242,49 @@ def _meanings(tables: tuple[Table, ...]) -> Iterable[str]:
         yield "\n".join(f"- {markdown(name)}: {markdown(text)}" for name, text in meanings.items())
 
 
-def _parameters(report: Report) -> Iterable[str]:
-    """Return what became of each parameter on each engine, once for each engine."""
-    engines: dict[str, tuple[str, tuple[dict[str, object], ...]]] = {}
-    for table in report.tables:
-        for head in table.heads:
-            found = next(
-                (
-                    record.parameters
-                    for record in report.files.records_at(table.point)
-                    if record.parameters
-                    and (record.engine, record.implementation) == (head.engine, head.implementation)
-                ),
-                (),
-            )
-            if found:
-                engines.setdefault(head.name, (head.title, found))
-    if not engines:
+def _given(report: Report) -> Iterable[str]:
+    """Return what each engine reported from inside."""
+    given = list_given(report)
+    if not given.rows:
         return
-    yield "## Parameters"
-    if len(report.tables) > 1:
-        yield "As at the first point of the sweep; the footnotes have every point."
-    for name, (_, parameters) in engines.items():
-        lines = [
-            _line("Parameter", ("asked", "verdict", "given as", "value")),
-            _line("---", ("---", "---", "---", "---")),
+    yield f"## {GIVEN_HEADING}"
+    yield GIVEN_HOW
+    lines = [
+        _line("Fact", map(markdown, given.heads)),
+        _line("---", ("---" for _ in given.heads)),
+    ]
+    for group, rows in given.groups:
+        lines.append(_line(f"**{group}**", ("" for _ in given.heads)))
+        lines += [
+            _line(markdown(row.label), (markdown(text or MISSING) for text in row.cells))
+            for row in shorten(rows, MOST_ROWS)
         ]
-        for one in parameters:
-            rejected = one.get("verdict") == "reject"
-            given = one.get("native") or ("-" if rejected else "several calls")
-            value = "-" if rejected else shown(one.get("value"))
-            cells = (shown(one.get("asked")), one.get("verdict"), given, value)
-            lines.append(_line(markdown(one.get("name")), (markdown(cell) for cell in cells)))
-        yield f"### {markdown(name)}"
+    yield "\n".join(lines)
+
+
+def _parameters(report: Report) -> Iterable[str]:
+    """Return what became of each parameter on each engine, and why."""
+    engines = list_parameters(report)
+    if engines:
+        yield f"## {PARAMETERS_HEADING}"
+    for engine in engines:
+        yield f"### {markdown(engine.name)}"
+        told = [one for one in engine.parameters if one.told]
+        yield from _listed(
+            "", [f"**{markdown(one.name)}** {markdown(one.fate)}" for one in told], escaped=True
+        )
+        if not told:
+            yield ALL_AS_ASKED
+        where = any(one.where for one in engine.parameters)
+        heads = ("asked", "verdict", "given as", "value", *(["where"] if where else []))
+        lines = [_line("Parameter", heads), _line("---", ("---" for _ in heads))]
+        for one in shorten(engine.parameters, MOST_ROWS):
+            cells = [one.asked, one.verdict, one.native, one.value]
+            cells += [one.where or "everywhere"] if where else []
+            lines.append(_line(markdown(one.name), map(markdown, cells)))
         yield "\n".join(lines)
+        if rest := tell_rest(engine.parameters, MOST_ROWS):
+            yield rest
 
 
 def _pairs(heading: str, pairs: dict[str, str]) -> Iterable[str]:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from experiments.report.columns import NOT_FINISHED, Column
-from experiments.report.numbers import excess
+from experiments.report.numbers import bounds, excess, multiple
+from experiments.report.searches import budget_cut
+from experiments.statistics.noise import difference_shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from experiments.report.folder import RunFiles
-    from experiments.report.work import Work
     from experiments.statistics.noise import NoiseFloor
 
 BASELINE = "sklearn"
@@ -36,7 +37,14 @@ class NullRun:
     @property
     def counts(self) -> bool:
         """Whether both did what was asked, so that their difference is noise."""
-        return self.first is not None and self.first.counts and self.again.counts
+        if self.first is None or not self.first.counts or not self.again.counts:
+            return False
+        return not self.cut
+
+    @property
+    def cut(self) -> bool:
+        """Whether a time budget ended a search of either: both then took what the budget says."""
+        return budget_cut(one for one in (self.first, self.again) if one is not None)
 
     @property
     def name(self) -> str:
@@ -73,7 +81,7 @@ def find_null_run(
     return NullRun(next(same, None), Column(engine, implementation, records, rounds, repeats))
 
 
-def tell_noise(null: NullRun | None, floor: NoiseFloor | None, work: Work, kind: str) -> str:
+def tell_noise(null: NullRun | None, floor: NoiseFloor | None, what: str) -> str:
     """Say what the noise floor of the times that decide is, or why there is none.
 
     Parameters
@@ -82,10 +90,8 @@ def tell_noise(null: NullRun | None, floor: NoiseFloor | None, work: Work, kind:
         None where none was asked for.
     floor : NoiseFloor or None
         Of the times that decide.
-    work : Work
-        What was done.
-    kind : str
-        "cold" or "warm".
+    what : str
+        What was timed: "warm fits".
 
     Returns
     -------
@@ -94,19 +100,52 @@ def tell_noise(null: NullRun | None, floor: NoiseFloor | None, work: Work, kind:
     """
     if null is None:
         return ""
-    what = f"{kind} {work.many}"
     if floor is None:
         return f"The noise floor of {what} is not known: {_why_unknown(null)}."
-    rounds = f"{floor.ratio.rounds} round{'' if floor.ratio.rounds == 1 else 's'}"
-    if floor.ratio.has_interval:
-        by = f"by up to {excess(floor.factor)} (95 % interval over {rounds})"
-    else:
-        by = f"by {excess(floor.factor)} ({rounds}, so no interval can be given)"
-    early = ", although the null run was not finished" if null.again.outcome == NOT_FINISHED else ""
+    early = " although it was not finished," if null.again.outcome == NOT_FINISHED else ""
     return (
-        f"Noise floor of {what}: a second {null.again.title} differed from the first {by}{early}; "
-        "below it, no difference is shown."
+        f"Noise floor of {what}: {_tell_ratio(null, floor)};{early} differences below "
+        f"{excess(floor.factor)} are told as no difference shown."
     )
+
+
+def warn_of_favour(null: NullRun | None, floor: NoiseFloor | None, what: str) -> str:
+    """Warn where one of two identical runs was faster, as their interval shows.
+
+    Parameters
+    ----------
+    null : NullRun or None
+        None where none was asked for.
+    floor : NoiseFloor or None
+        Of the times that decide.
+    what : str
+        What was timed: "warm fits".
+
+    Returns
+    -------
+    str
+        One sentence; empty where the interval holds 1, and where there is none.
+    """
+    if null is None or floor is None or not difference_shown(floor.ratio, None):
+        return ""
+    return (
+        f"The machine or the order in a round favours one of two identical runs in {what}: "
+        f"{_tell_ratio(null, floor)}. The null run is always the last of its round."
+    )
+
+
+def _tell_ratio(null: NullRun, floor: NoiseFloor) -> str:
+    """Say how many times as long the null run took, with the interval."""
+    ratio = floor.ratio
+    rounds = f"{ratio.rounds} round{'' if ratio.rounds == 1 else 's'}"
+    if ratio.low is None or ratio.high is None:
+        about = f"{rounds}, so no interval can be given"
+    elif ratio.low == ratio.high:
+        about = f"the same in all {rounds}"
+    else:
+        about = f"95 % interval {' to '.join(bounds(ratio.low, ratio.high))} over {rounds}"
+    times = multiple(ratio.value, ratio.low, ratio.high)
+    return f"a second {null.again.title} took {times} times as long ({about})"
 
 
 def _why_unknown(null: NullRun) -> str:
@@ -118,4 +157,6 @@ def _why_unknown(null: NullRun) -> str:
     if null.first is None or not null.first.counts:
         outcome = NOT_FINISHED if null.first is None else null.first.outcome
         return f"the outcome of {title} itself is {outcome!r}"
+    if null.cut:
+        return f"a time budget ended the search of {title} or of its null run"
     return f"{title} and its null run do not both have such times"

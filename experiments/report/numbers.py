@@ -15,6 +15,12 @@ MISSING = "-"
 _MOST_DIGITS = 6
 _UNITS = (1, 10**3, 10**6, 10**9)
 _LEAST_SECONDS = 0.01
+# Seconds below which milliseconds would be a row of zeros
+_LEAST_DECIMAL = 5e-7
+# A duration that may still be told in seconds beside one of seconds
+_LEAST_SHARED = 0.01
+# Ratios beyond these are told by their power of ten
+_LEAST_PLAIN, _MOST_PLAIN = 1e-4, 1e7
 _MEMORY_UNITS = ("KiB", "MiB", "GiB", "TiB")
 
 
@@ -32,7 +38,7 @@ def distinct(value: float, digits: int) -> str:
     text = ""
     for more in range(digits, _MOST_DIGITS + 1):
         text = significant(value, more)
-        if float(text.replace(",", "")) != 1:
+        if _number(text) != 1:
             break
     return text
 
@@ -41,16 +47,22 @@ def seconds(value: float | None) -> str:
     """Return a duration: milliseconds below a second, three digits."""
     if value is None:
         return MISSING
+    if value and abs(value) < _LEAST_DECIMAL:
+        return f"{value:.2e} s"
     if float(f"{abs(value):.2e}") < 1:
-        return f"{significant(value * 1e3, 3)} ms" if abs(value) >= 5e-7 else "0 s"
+        return f"{significant(value * 1e3, 3)} ms" if value else "0 s"
     return f"{significant(value, 3)} s"
 
 
 def seconds_range(low: float, high: float) -> str:
-    """Return two durations in the unit of the greater one."""
-    if float(f"{high:.2e}") < 1:
-        return f"{_at_least_as_fine(low * 1e3, high * 1e3)} ms"
-    return f"{_at_least_as_fine(low, high)} s"
+    """Return two durations, each with the digits of `seconds`: what lies between is shown between.
+
+    They are in the unit of the greater one, unless the lesser is a hundredth of it or less.
+    """
+    first, second = seconds(low), seconds(high)
+    if second.endswith(" s") and first.endswith(" ms") and low >= _LEAST_SHARED:
+        first = f"{significant(low, 3)} s"
+    return _range(first, second)
 
 
 def memory(value: float | None) -> str:
@@ -65,9 +77,7 @@ def memory(value: float | None) -> str:
 
 def memory_range(low: float, high: float) -> str:
     """Return two amounts of bytes, each in a unit of its own where these differ."""
-    first, second = memory(low), memory(high)
-    amount, _, unit = first.partition(" ")
-    return f"{amount}-{second}" if second.endswith(f" {unit}") else f"{first}-{second}"
+    return _range(memory(low), memory(high))
 
 
 def score(value: float | None) -> str:
@@ -106,12 +116,37 @@ def number_range(low: float, high: float) -> str:
     return f"{number(low)}-{number(high)}"
 
 
-def ratio(value: float | None) -> str:
-    """Return how many times as much something is: ``"4.1x"``."""
-    if value is None:
-        return ""
+def ratio(value: float | None, low: float | None = None, high: float | None = None) -> str:
+    """Return how many times as much something is: ``"4.1x"``; see `multiple`."""
+    return "" if value is None else f"{multiple(value, low, high)}x"
+
+
+def multiple(value: float, low: float | None = None, high: float | None = None) -> str:
+    """Return how many times as much something is as a number alone: ``"4.1"``.
+
+    It has two digits, three from a hundred on, and more where two would make it one.
+
+    Parameters
+    ----------
+    value : float
+        The ratio.
+    low, high : float, optional
+        Its interval: the text then lies within the texts that `bounds` gives for it.
+    """
     digits = 2 if float(f"{value:.1e}") < 100 else 3
-    return f"{significant(value, digits)}x"
+    if low is None or high is None:
+        return _multiple(value, digits)
+    least, most = bounds(low, high)
+    if value <= _number(least):
+        return least
+    if value >= _number(most):
+        return most
+    text = ""
+    for more in range(digits, _MOST_DIGITS + 2):
+        text = _multiple(value, more)
+        if _number(least) <= _number(text) <= _number(most):
+            break
+    return text
 
 
 def bounds(low: float, high: float) -> tuple[str, str]:
@@ -185,7 +220,7 @@ def rough_duration(value: float) -> str:
 
 def _bound(value: float, digits: int, decimals: int = _MOST_DIGITS) -> str:
     """Return a bound of an interval, with no more decimals than the other unless it needs them."""
-    if value and not 1e-4 <= value < 1e7:
+    if value and not _LEAST_PLAIN <= value < _MOST_PLAIN:
         # few rounds that differ much can put it anywhere
         return f"{value:.1e}"
     text = significant(value, digits)
@@ -198,10 +233,27 @@ def _bound(value: float, digits: int, decimals: int = _MOST_DIGITS) -> str:
     return text
 
 
+def _multiple(value: float, digits: int) -> str:
+    if value and not _LEAST_PLAIN <= value < _MOST_PLAIN:
+        return f"{value:.1e}"
+    text = distinct(value, digits)
+    # so near to one that no digit shown would tell
+    return significant(value, digits) if _number(text) == 1 else text
+
+
 def _on_its_side(value: float, text: str) -> bool:
-    return (float(text.replace(",", "")) > 1) == (value > 1) and (
-        float(text.replace(",", "")) < 1
-    ) == (value < 1)
+    shown = _number(text)
+    return (shown > 1) == (value > 1) and (shown < 1) == (value < 1)
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", ""))
+
+
+def _range(first: str, second: str) -> str:
+    """Return two amounts with their units, of which one is enough where both have the same."""
+    amount, _, unit = first.partition(" ")
+    return f"{amount}-{second}" if second.endswith(f" {unit}") else f"{first}-{second}"
 
 
 def _scaled(value: float) -> tuple[float, str]:
@@ -210,10 +262,3 @@ def _scaled(value: float) -> tuple[float, str]:
     if power < len(_MEMORY_UNITS) and float(f"{value / 1024**power:.2e}") >= 1000:
         power += 1
     return value / 1024**power, _MEMORY_UNITS[power - 1]
-
-
-def _at_least_as_fine(low: float, high: float) -> str:
-    """Show both with the decimals of the greater one, so that they can be compared."""
-    exponent = int(f"{high:.2e}".partition("e")[2])
-    decimals = max(0, 2 - exponent)
-    return f"{low:,.{decimals}f}-{high:,.{decimals}f}"

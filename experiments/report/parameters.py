@@ -12,6 +12,8 @@ from experiments.report.points import at_points
 if TYPE_CHECKING:
     from experiments.report.build import Report
 
+PARAMETERS_HEADING = "Parameters converted, rejected or not quite the same"
+ALL_AS_ASKED = "Every parameter is given as it was asked for."
 _CHANGED = ("convert", "reject")
 _WORDS = {
     "same": "same",
@@ -51,6 +53,17 @@ class Parameter:
     def told(self) -> bool:
         """Whether a reader must know of it: converted, rejected or with a caveat."""
         return self.verdict in {_WORDS[one] for one in _CHANGED} or bool(self.why)
+
+    @property
+    def fate(self) -> str:
+        """What became of the value asked for and why, to stand behind the name."""
+        became = ""
+        if self.verdict == _WORDS["reject"]:
+            became = " is not given to the engine"
+        elif self.verdict == _WORDS["convert"]:
+            became = f" becomes {self.native} {self.value}"
+        where = f" at {self.where}" if self.where else ""
+        return f"{self.asked}{became}{where}. {self.why}".rstrip()
 
 
 @dataclass(frozen=True)

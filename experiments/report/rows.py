@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from experiments.statistics.bootstrap import Estimate
     from experiments.statistics.noise import NoiseFloor
 
+# Rounds that are told apart by their number
+_MOST_ROUNDS = 100_000
 Unit: TypeAlias = Literal["seconds", "bytes", "score", "number", "text"]
 
 
@@ -30,20 +32,22 @@ class Cell:
     summary : Summary or None
         The numbers, in full; None where nothing was measured.
     ratio : float or None
-        Median as a multiple of the baseline's.
+        The value shown as a multiple of the baseline's: that of `ratio_interval` where this has an
+        interval.
     share : float or None
-        Median as a share of the whole.
+        The value as a share of the whole.
     text : str
         What stands in place of a number.
     deviation : float or None
         Standard deviation of what the number is the mean of.
     rounds : tuple of tuple of float
-        The values of each process apart, in rows with ratios; empty where there may be no ratio.
+        The values of each process apart, in rows with ratios: index i is round i, and empty where
+        that measured nothing. Empty as a whole where there may be no ratio.
     interval : Estimate or None
-        Typical value over the rounds with its interval, of measured seconds and bytes; None where
-        an engine did not complete.
+        Typical value over the rounds with its interval, of measured seconds and bytes and of what
+        has ratios; None where an engine did not complete.
     ratio_interval : Estimate or None
-        The same of the ratio; None for the baseline itself.
+        The same of the ratio, round by round as engines take turns; None for the baseline itself.
     difference : bool or None
         Whether a difference from the baseline is shown; None where there is no ratio, and for the
         baseline itself.
@@ -58,6 +62,22 @@ class Cell:
     interval: Estimate | None = None
     ratio_interval: Estimate | None = None
     difference: bool | None = None
+
+    @property
+    def value(self) -> float | None:
+        """The number to show: the typical value where it has an interval, or else the median.
+
+        So the ratio of two engines is that of the numbers that stand beside each other.
+        """
+        if self.typical is not None:
+            return self.typical
+        return None if self.summary is None else self.summary.median
+
+    @property
+    def typical(self) -> float | None:
+        """The mean over rounds, on logarithms, of their medians; None where it has no interval."""
+        interval = self.interval
+        return interval.value if interval is not None and interval.has_interval else None
 
 
 @dataclass(frozen=True)
@@ -95,14 +115,6 @@ class Row:
         """Number of values in each cell where it is the same in all; None otherwise."""
         counts = {cell.summary.n for cell in self.cells if cell.summary}
         return counts.pop() if len(counts) == 1 else None
-
-
-@dataclass(frozen=True)
-class _Gave:
-    """What one engine gave in a row: in all, and by round."""
-
-    summary: Summary | None
-    rounds: tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -146,41 +158,42 @@ class Rows:
         not `measured` but granted has no interval.
         """
         timed = measured and unit in {"seconds", "bytes"}
-        gave = [
-            _Gave(
-                summarise(values(one)),
-                rounds_of(one, values, whole=whole) if ratio or timed else (),
-            )
-            for one in self.columns
-        ]
-        if not any(one.summary for one in gave):
+        summaries = [summarise(values(one)) for one in self.columns]
+        if not any(summaries):
             return None
-        floor = self._noise(values, whole=whole) if ratio else None
-        against = self._reference(gave, whole=whole) if ratio else None
         cells = []
-        for column, one in zip(self.columns, gave, strict=True):
-            if one.summary is None:
+        for column, summary in zip(self.columns, summaries, strict=True):
+            if summary is None:
                 cells.append(Cell(text="" if blank else missing(column)))
                 continue
+            rounds = rounds_of(column, values, whole=whole) if ratio or timed else ()
             cell = Cell(
-                one.summary,
-                share=_quotient(one.summary, summarise(share_of(column)) if share_of else None),
+                summary,
                 deviation=_median(deviation(column)) if deviation else None,
-                rounds=one.rounds if ratio else (),
-                interval=estimate(one.rounds) if timed else None,
+                rounds=rounds if ratio else (),
+                interval=estimate(rounds) if rounds else None,
             )
-            if against is not None and _has_ratio(column, whole=whole):
-                cell = _compare(cell, against, floor, itself=column is self.baseline)
+            if share_of is not None:
+                cell = replace(cell, share=_share(cell, column, share_of))
             cells.append(cell)
+        floor = self._noise(values, whole=whole) if ratio else None
+        against = self._reference(cells, whole=whole) if ratio else None
+        if against is not None:
+            cells = [
+                _compare(cell, against, floor)
+                if cell.summary is not None and _has_ratio(column, whole=whole)
+                else cell
+                for column, cell in zip(self.columns, cells, strict=True)
+            ]
         return Row(key, label, unit, tuple(cells), meaning, marks, floor)
 
-    def _reference(self, gave: Sequence[_Gave], *, whole: bool) -> _Gave | None:
+    def _reference(self, cells: Sequence[Cell], *, whole: bool) -> Cell | None:
         """Return what the baseline gave; None where nothing may be compared with it."""
         baseline = self.baseline
-        alone = len(gave) == 1
+        alone = len(cells) == 1
         if alone or baseline is None or not _has_ratio(baseline, whole=whole):
             return None
-        return gave[self.columns.index(baseline)]
+        return cells[self.columns.index(baseline)]
 
     def _noise(
         self, values: Callable[[Column], Iterable[float | None]], *, whole: bool
@@ -190,7 +203,7 @@ class Rows:
         if null is None or null.first is None or not null.counts:
             return None
         first, again = (rounds_of(one, values, whole=whole) for one in (null.first, null.again))
-        return noise_floor(first, again)
+        return noise_floor(first, again, paired=True)
 
     def texts(
         self,
@@ -224,6 +237,9 @@ def rounds_of(
 ) -> tuple[tuple[float, ...], ...]:
     """Return the values of each process apart; none of an engine that may have no ratio.
 
+    Index i is round i, and empty where that measured nothing, so that engines that took turns can
+    be compared round by round.
+
     Parameters
     ----------
     column : Column
@@ -235,29 +251,46 @@ def rounds_of(
     """
     if not _has_ratio(column, whole=whole):
         return ()
-    rounds = (values(one) for one in column.single_rounds)
-    known = (tuple(value for value in one if value is not None) for one in rounds)
-    return tuple(one for one in known if one)
+    known = {
+        one.records[0].round: tuple(value for value in values(one) if value is not None)
+        for one in column.single_rounds
+    }
+    # a number that no run counts up to is of a record made by hand
+    numbers = [number for number, found in known.items() if found and 0 <= number < _MOST_ROUNDS]
+    return tuple(known.get(number, ()) for number in range(max(numbers, default=-1) + 1))
 
 
-def _compare(cell: Cell, against: _Gave, floor: NoiseFloor | None, *, itself: bool) -> Cell:
+def _compare(cell: Cell, against: Cell, floor: NoiseFloor | None) -> Cell:
     """Return a cell with how many times as much it has as the baseline."""
-    ratio = None if cell.summary is None else _quotient(cell.summary, against.summary)
-    if ratio is None or itself or cell.summary is None or against.summary is None:
+    ratio = _quotient(cell.value, against.value)
+    if ratio is None or cell is against or not cell.rounds or not against.rounds:
         return replace(cell, ratio=ratio)
-    between = estimate_ratio(cell.rounds, against.rounds)
-    shown = differ(cell.summary, against.summary, between, floor)
+    between = estimate_ratio(cell.rounds, against.rounds, paired=True)
+    if between is not None and between.has_interval:
+        # the same but for rounding
+        ratio = between.value
+    shown = differ(cell.rounds, against.rounds, between, floor)
     return replace(cell, ratio=ratio, ratio_interval=between, difference=shown)
+
+
+def _share(
+    cell: Cell, column: Column, share_of: Callable[[Column], Iterable[float | None]]
+) -> float | None:
+    """Return which share of a whole a cell is: of what is shown of the whole in its own row."""
+    whole = Cell(summarise(share_of(column)), interval=estimate(rounds_of(column, share_of)))
+    if cell.typical is not None and whole.typical is not None:
+        return _quotient(cell.typical, whole.typical)
+    if cell.summary is None or whole.summary is None:
+        return None
+    return _quotient(cell.summary.median, whole.summary.median)
 
 
 def _has_ratio(column: Column, *, whole: bool) -> bool:
     return column.counts and (bool(column.whole_children) or not whole)
 
 
-def _quotient(summary: Summary, reference: Summary | None) -> float | None:
-    if reference is None or not reference.median:
-        return None
-    return summary.median / reference.median
+def _quotient(value: float | None, reference: float | None) -> float | None:
+    return value / reference if value is not None and reference else None
 
 
 def _median(values: Iterable[float | None]) -> float | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from experiments.report.columns import name_among
 from experiments.report.differences import differ, overlap
-from experiments.report.numbers import bounds, distinct, excess, seconds, seconds_range
+from experiments.report.numbers import bounds, excess, multiple, seconds, seconds_range
 from experiments.report.rows import rounds_of
 from experiments.report.summary import Summary, summarise
 from experiments.report.wording import joined
@@ -29,6 +29,14 @@ class _Timed:
     name: str
     took: Summary
     rounds: tuple[tuple[float, ...], ...]
+    typical: Estimate | None
+
+    @property
+    def value(self) -> float:
+        """Seconds as the table shows them: typical ones with an interval, else their median."""
+        if self.typical is not None and self.typical.has_interval:
+            return self.typical.value
+        return self.took.median
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ def tell_times(
         return f"No {work.one} was measured"
     fastest, *others = timed
     if not others:
-        told = f"{kind} {work.one} took {seconds(fastest.took.median)}{_alone(fastest)}"
+        told = f"{kind} {work.one} took {seconds(fastest.value)}{_alone(fastest)}"
         if len(columns) > 1 and [one.outcome for one in complete] == ["completed"]:
             return f"Only {fastest.name} completed, and its {told}"
         return f"{fastest.name}'s {told}"
@@ -94,7 +102,9 @@ def tell_times(
     level = [one for one in compared if not one.differs]
     slower = [one for one in compared if one.differs]
     if not level:
-        text = f"{fastest.name} {work.fastest}: {_slower(slower, f'{kind} {work.one}', fastest)}"
+        # repeats of so few rounds may lie apart by chance
+        sure = fastest.name if all(one.bounds for one in slower) else f"Perhaps {fastest.name}"
+        text = f"{sure} {work.fastest}: {_slower(slower, f'{kind} {work.one}', fastest)}"
     else:
         text = f"No difference shown in {kind} {work.many}: {_level(level, fastest, floor)}"
         if slower:
@@ -118,20 +128,16 @@ def _timed(
     for one in complete:
         took = summarise(walls(one))
         if took is not None:
-            timed.append(_Timed(name_among(one, columns), took, rounds_of(one, walls)))
-    typical = [estimate(one.rounds) for one in timed]
-    # the sort is stable: of equals the one that was asked for first leads
-    if all(one is not None and one.has_interval for one in typical):
-        # what the intervals are of, so that no ratio to the fastest is below one
-        middles = [one.value if one is not None else 0.0 for one in typical]
-    else:
-        middles = [one.took.median for one in timed]
-    return [timed[place] for place in sorted(range(len(timed)), key=middles.__getitem__)]
+            rounds = rounds_of(one, walls)
+            timed.append(_Timed(name_among(one, columns), took, rounds, estimate(rounds)))
+    # by what is told, so that no ratio to the fastest is below one; the sort is stable: of equals
+    # the one that was asked for first leads
+    return sorted(timed, key=lambda one: one.value)
 
 
 def _alone(one: _Timed) -> str:
     """Return the interval of one engine's seconds in brackets; empty without one."""
-    typical = estimate(one.rounds)
+    typical = one.typical
     if typical is None or typical.low is None or typical.high is None:
         return ""
     if typical.low == typical.high:
@@ -140,11 +146,9 @@ def _alone(one: _Timed) -> str:
 
 
 def _compare(one: _Timed, fastest: _Timed, floor: NoiseFloor | None) -> _Compared:
-    ratio = estimate_ratio(one.rounds, fastest.rounds)
-    # medians order engines of which some have too few rounds: one of the others may be no slower
-    ahead = ratio is not None and ratio.has_interval and ratio.value < 1
-    shown = not ahead and differ(one.took, fastest.took, ratio, floor)
-    return _Compared(one, ratio, min(len(one.rounds), len(fastest.rounds)), shown)
+    ratio = estimate_ratio(one.rounds, fastest.rounds, paired=True)
+    fewer = min(sum(map(bool, side.rounds)) for side in (one, fastest))
+    return _Compared(one, ratio, fewer, differ(one.rounds, fastest.rounds, ratio, floor))
 
 
 def _slower(slower: Sequence[_Compared], what: str, fastest: _Timed) -> str:
@@ -153,8 +157,8 @@ def _slower(slower: Sequence[_Compared], what: str, fastest: _Timed) -> str:
     named = False
     for one in slower:
         whose = f"{one.name}'s" if told else f"{one.name}'s {what} took"
-        if fastest.took.median <= 0:
-            told.append(f"{whose} {seconds(one.timed.took.median)}")
+        if fastest.value <= 0:
+            told.append(f"{whose} {seconds(one.timed.value)}")
             continue
         long = "times" if told else "times as long"
         # only the first interval says what it is
@@ -188,16 +192,15 @@ def _level(level: Sequence[_Compared], fastest: _Timed, floor: NoiseFloor | None
 
 def _overlaps(one: _Compared, fastest: _Timed) -> bool:
     """Tell whether the spreads are why no difference is shown: there is no interval to say it."""
-    return not one.bounds and overlap(one.timed.took, fastest.took)
+    return not one.bounds and overlap(one.timed.rounds, fastest.rounds)
 
 
 def _times_as_much(one: _Compared, fastest: _Timed) -> str:
-    ratio = one.timed.took.median / fastest.took.median
-    if one.bounds and one.ratio is not None:
-        ratio = one.ratio.value
-    if ratio == 1:
-        return "1.0"
-    return distinct(ratio, 3 if ratio >= 100 else 2)
+    """Return the quotient of the seconds that are told, within the interval that is told."""
+    ratio = one.timed.value / fastest.value
+    if one.ratio is None or not one.bounds:
+        return multiple(ratio)
+    return multiple(one.ratio.value, one.ratio.low, one.ratio.high)
 
 
 def _bounds(one: _Compared) -> str:
@@ -223,4 +226,4 @@ def _unsure(timed: Sequence[_Timed], compared: Sequence[_Compared], work: Work) 
 
 
 def _with_times(timed: Sequence[_Timed]) -> str:
-    return joined([f"{one.name} ({seconds(one.took.median)})" for one in timed])
+    return joined([f"{one.name} ({seconds(one.value)})" for one in timed])

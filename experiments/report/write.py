@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,11 @@ from experiments.report.markdown import write_markdown
 from experiments.report.memory import no_cycles
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from experiments.report.build import Report
+    from experiments.report.charts.figure import Figure
 
 PAGE_FILE = "report.html"
 
@@ -28,7 +31,8 @@ class Written:
     html : pathlib.Path
         ``report.html``, which needs no other file.
     figures : tuple of pathlib.Path
-        ``figures/<key>.svg``, which ``report.md`` shows; none where there is nothing to draw.
+        ``figures/<key>.svg``, which ``report.md`` shows, and then ``figures/<key>.png`` where they
+        were asked for; none where there is nothing to draw.
     """
 
     markdown: Path
@@ -37,26 +41,43 @@ class Written:
 
 
 @no_cycles()
-def write_report(report: Report) -> Written:
+def write_report(
+    report: Report, figures: Sequence[Figure] | None = None, *, png: bool = False
+) -> Written:
     """Write ``figures/``, ``report.md`` and ``report.html``, each file whole or not at all.
+
+    Parameters
+    ----------
+    report : Report
+        What is told.
+    figures : sequence of Figure, optional
+        Its charts, where they are drawn already.
+    png : bool
+        Whether charts are written as PNG as well.
 
     Raises
     ------
     RequestError
-        If the folder cannot be written.
+        If the folder cannot be written, or a chart cannot be drawn.
     """
     from experiments.report.charts.build import build_figures
     from experiments.report.charts.figure import write_figures
+    from experiments.report.charts.library import bundling
     from experiments.report.html import as_page
 
-    figures = build_figures(report)
-    images = write_figures(figures, report.folder)
-    drawn = {
-        figure.key: image.read_text(encoding="utf-8")
-        for figure, image in zip(figures, images, strict=True)
-    }
+    # without records there is nothing to draw
+    drawn = bool(report.records if figures is None else figures)
+    with bundling() if drawn else nullcontext(str) as library:
+        if figures is None:
+            figures = build_figures(report)
+        images = write_figures(figures, report.folder, ("svg", "png") if png else ("svg",))
+        # the SVGs come first, one a figure
+        texts = {
+            figure.key: image.read_text(encoding="utf-8")
+            for figure, image in zip(figures, images, strict=False)
+        }
+        markdown = write_markdown(report, figures)
+        page = as_page(report, figures, texts, library() if figures else "")
     return Written(
-        markdown=write_markdown(report, figures),
-        html=write_whole(report.folder / PAGE_FILE, as_page(report, figures, drawn)),
-        figures=images,
+        markdown=markdown, html=write_whole(report.folder / PAGE_FILE, page), figures=images
     )

@@ -93,7 +93,12 @@ class Scorer:
             model=_learned(ready, repeat, search),
             parameters=tuple(content.get("parameters", ())),
             facts=content.get("facts") or {},
-            warnings=(*warnings, *content.get("notes", ()), *_grants(ready, content.get("facts"))),
+            warnings=(
+                *warnings,
+                *content.get("notes", ()),
+                *_grants(ready, content.get("facts")),
+                *repeat.warnings,
+            ),
             null_run=item.null_run,
         )
 

@@ -56,6 +56,8 @@ class Repeat:
         Seconds that passed for the child outside the runner's reading and scoring.
     handed_over : bool
         Whether it was given to whoever records it.
+    warnings : tuple of str
+        What the runner could not keep of it.
     """
 
     number: int
@@ -65,6 +67,7 @@ class Repeat:
     content: dict[str, Any] = field(default_factory=dict)
     wall_s: float = 0.0
     handed_over: bool = False
+    warnings: tuple[str, ...] = ()
 
     @property
     def unaccounted_s(self) -> float:
@@ -188,6 +191,7 @@ class _Child:
         self._ended: float | None = None
         self._returned = 0
         self._samples = SampleLog(samples, lambda: self._seconds(time.perf_counter()))
+        self._told_of_samples = False
         try:
             self._start(task_file)
         except BaseException:
@@ -367,6 +371,8 @@ class _Child:
         if not self._done and self._repeat.outcome in {"completed", "degraded"}:
             self._fail("crashed", "ProcessDied", self._how_it_died())
         if not self._repeat.handed_over:
+            # before the last record is made, so that it can tell of a failure
+            self._samples.close()
             self._hand_over(self._ended or time.perf_counter())
         return self._repeat.outcome
 
@@ -375,6 +381,10 @@ class _Child:
         self._repeat.wall_s = (now - self._waited_s) - self._mark
         self._mark = now - self._waited_s
         self._repeat.handed_over = True
+        self._samples.flush()
+        if self._samples.problem and not self._told_of_samples:
+            self._told_of_samples = True
+            self._repeat.warnings = (self._samples.problem,)
         self._on_repeat(self._repeat, score)
 
     def _how_it_died(self) -> str:

@@ -14,8 +14,12 @@ Introduction to the Bootstrap*, chapter 5), too small by ``sqrt((n - 1) / n)``, 
 corrected. The percentiles of the resamples cannot serve for few rounds: of three rounds they never
 leave the range of the three values, which holds the true value three times in four. So the interval
 is the t interval with bootstrap standard error (Hesterberg 2015, *What Teachers Should Know About
-the Bootstrap*, The American Statistician 69(4)), and that of a ratio takes the degrees of freedom
-of Welch and Satterthwaite.
+the Bootstrap*, The American Statistician 69(4)).
+
+A ratio of two engines that took turns is that of pairs: each round gives one ratio, in which what
+the host did to both during the round cancels out (blocks: Box, Hunter & Hunter 2005, *Statistics
+for Experimenters*, section 3.2). Where there are no pairs, the two sides are independent, and the
+interval takes the degrees of freedom of Welch and Satterthwaite.
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -87,6 +92,16 @@ class LogMean:
         """Variance of the mean: the square of its corrected bootstrap standard error."""
         return self.squares / (self.rounds * (self.rounds - 1))
 
+    @classmethod
+    def of(cls, logs: Sequence[float]) -> LogMean:
+        """Return the mean of logarithms, at least one."""
+        n = len(logs)
+        mean = math.fsum(logs) / n
+        # the sum of alike numbers may be rounded, which would give them a spread
+        alike = min(logs) == max(logs)
+        squares = 0.0 if alike else math.fsum([(one - mean) ** 2 for one in logs])
+        return cls(mean, squares, n, math.exp(mean))
+
 
 def estimate(rounds: Sequence[Sequence[float]]) -> Estimate | None:
     """Return the typical value over rounds, with its interval.
@@ -115,23 +130,27 @@ def estimate(rounds: Sequence[Sequence[float]]) -> Estimate | None:
     return _interval(logs.value, logs.variance, logs.rounds - 1, logs.rounds)
 
 
-def estimate_ratio(of: Sequence[Sequence[float]], to: Sequence[Sequence[float]]) -> Estimate | None:
+def estimate_ratio(
+    of: Sequence[Sequence[float]], to: Sequence[Sequence[float]], *, paired: bool = False
+) -> Estimate | None:
     """Return how many times as much one quantity is as another, with its interval.
-
-    The two are taken as independent. Rounds of engines that took turns share the slow drift of
-    their host, which makes this interval rather too wide than too narrow.
 
     Parameters
     ----------
     of, to : sequence of sequence of float
         Numerator and denominator, each as in `estimate`.
+    paired : bool
+        Whether round i of the one took turns with round i of the other. They are then compared
+        round by round, with one degree of freedom less than there are rounds, whatever the two
+        have in common and however unlike their spreads are. Where a round lacks one side, or fewer
+        than `FEWEST_ROUNDS` have both, the two are taken as independent all the same.
 
     Returns
     -------
     Estimate or None
-        ``of / to``, of their geometric means. There is no interval if either has fewer than
-        `FEWEST_ROUNDS` rounds or a round that is not positive. None if either has no values or
-        the denominator is zero.
+        ``of / to``, of their geometric means: the value is the quotient of what `estimate` gives
+        for either. There is no interval if either has fewer than `FEWEST_ROUNDS` rounds or a round
+        that is not positive. None if either has no values or the denominator is zero.
     """
     first, second = middles_of(of), middles_of(to)
     if not first or not second:
@@ -145,12 +164,20 @@ def estimate_ratio(of: Sequence[Sequence[float]], to: Sequence[Sequence[float]])
     value = above.value / below.value
     if fewer < FEWEST_ROUNDS:
         return Estimate(value, None, None, fewer)
+    if paired and are_pairs(of, to):
+        apart = LogMean.of([math.log(a) - math.log(b) for a, b in zip(first, second, strict=True)])
+        return _interval(value, apart.variance, fewer - 1, fewer)
     return ratio_interval(
         value,
         (above.variance, above.rounds - 1),
         (below.variance, below.rounds - 1),
         fewer,
     )
+
+
+def are_pairs(of: Sequence[Sequence[float]], to: Sequence[Sequence[float]]) -> bool:
+    """Tell whether both have values of the same rounds, none of which is without the other."""
+    return all(bool(one) == bool(other) for one, other in zip_longest(of, to, fillvalue=()))
 
 
 def ratio_interval(
@@ -221,10 +248,7 @@ def log_mean_of(values: Sequence[float]) -> LogMean | None:
     n = len(values)
     if least == greatest:
         return LogMean(math.log(least), 0.0, n, least)
-    logs = [math.log(value) for value in values]
-    mean = math.fsum(logs) / n
-    squares = math.fsum([(one - mean) ** 2 for one in logs])
-    return LogMean(mean, squares, n, math.exp(mean))
+    return LogMean.of([math.log(value) for value in values])
 
 
 @lru_cache(maxsize=4096)

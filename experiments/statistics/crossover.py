@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from experiments.statistics.bootstrap import FEWEST_ROUNDS, Estimate, ratio_interval, welch
+from experiments.statistics.bootstrap import (
+    FEWEST_ROUNDS,
+    Estimate,
+    are_pairs,
+    estimate_ratio,
+    middles_of,
+)
 from experiments.statistics.lines import (
     FEWEST_SIZES,
     Line,
     bounds,
+    doubt,
     fit_line,
+    freedom,
+    gradient,
     means_by_size,
+    normals,
+    pool,
     refit,
-    spread_about,
+    rounds_by_size,
     times_of,
+    vary_alike,
 )
-from experiments.statistics.noise import difference_shown
+from experiments.statistics.noise import difference_shown, floor_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from experiments.statistics.growth import Point
     from experiments.statistics.lines import Array, Times
-    from experiments.statistics.noise import NoiseFloor
+    from experiments.statistics.noise import Floors, NoiseFloor
 
 Side: TypeAlias = Literal["faster", "slower", "unknown"]
 
@@ -71,26 +83,50 @@ class _Fit:
     ends: tuple[Side, Side]
 
 
+@dataclass(frozen=True)
+class _Both:
+    """Times of two engines at the same sizes.
+
+    Parameters
+    ----------
+    ours, theirs : Times
+        Of the engine asked about, and of the other.
+    shared : numpy.ndarray, shape (n_sizes,)
+        Correlation of their rounds at each size: what the host did to both in one round.
+    in_pairs : bool
+        Whether their rounds are pairs. If not, `shared` is zero.
+    """
+
+    ours: Times
+    theirs: Times
+    shared: Array
+    in_pairs: bool
+
+
 def find_crossover(
-    of: Sequence[Point], to: Sequence[Point], floor: NoiseFloor | None = None
+    of: Sequence[Point], to: Sequence[Point], floor: Floors = None, *, paired: bool = False
 ) -> Crossover | None:
     """Tell from which size one engine is faster than another.
 
     The size is where two fitted lines meet; its interval is the middle 95 % of where lines meet
-    that are fitted to times drawn from their spread (`experiments.statistics.lines.refit`), with
-    degrees of freedom as for a ratio. What a single size shows goes before the lines: the interval
-    begins at the largest size at which the engine was shown to be slower, if not later, and ends at
-    the smallest from which it was shown to be faster at every size, if not before. Where the lines
-    do not meet between the two, the interval is what lies between them, and the size is
-    interpolated.
+    that are fitted to times drawn from their spread (`experiments.statistics.lines.refit`). What a
+    single size shows goes before the lines, and is judged by its own rounds alone, as
+    `experiments.statistics.bootstrap.estimate_ratio` does: the interval begins at the largest size
+    at which the engine was shown to be slower, if not later, and ends at the smallest from which it
+    was shown to be faster at every size, if not before. Where the lines do not meet between the
+    two, the interval is what lies between them, and the size is interpolated.
 
     Parameters
     ----------
     of, to : sequence of Point
         Times of the engine asked about, and of the one that it is compared with. Only sizes that
         both have count, and if three of them have `FEWEST_ROUNDS` rounds of both, only those.
-    floor : NoiseFloor, optional
-        What a null run showed; differences within it decide nothing.
+    floor : NoiseFloor or mapping of float to NoiseFloor or None, optional
+        What a null run showed, at each size where it is a mapping; differences within it decide
+        nothing.
+    paired : bool
+        Whether round i of the one took turns with round i of the other. Times are then drawn with
+        what the two have in common in a round, which moves both and not where they meet.
 
     Returns
     -------
@@ -99,8 +135,8 @@ def find_crossover(
     """
     import numpy as np
 
-    first = means_by_size((point.size, point.rounds) for point in of)
-    second = means_by_size((point.size, point.rounds) for point in to)
+    rounds = [rounds_by_size((one.size, one.rounds) for one in points) for points in (of, to)]
+    first, second = map(means_by_size, rounds)
     common = [size for size in first if size in second]
     if len(common) < FEWEST_SIZES:
         return None
@@ -114,13 +150,18 @@ def find_crossover(
     if not decidable:
         meeting = float(_meeting(*lines, sizes[-1]))
         return _answer("undecided", sizes, meeting)
-    return _decide(sizes, _ratios(ours, theirs), _fit(ours, theirs, lines, floor), floor)
+    at_sizes = [(rounds[0][size], rounds[1][size]) for size in sizes]
+    ratios = [estimate_ratio(*both, paired=paired) for both in at_sizes]
+    known = [one for one in ratios if one is not None]
+    floors = [floor_at(floor, size) for size in sizes]
+    both = _spreads(ours, theirs, at_sizes, paired=paired)
+    return _decide(sizes, known, floors, _fit(both, lines, (floors[0], floors[-1])))
 
 
 def _decide(
-    sizes: list[float], ratios: list[Estimate], fit: _Fit, floor: NoiseFloor | None
+    sizes: list[float], ratios: list[Estimate], floors: list[NoiseFloor | None], fit: _Fit
 ) -> Crossover:
-    sides = [_side(ratio, floor) for ratio in ratios]
+    sides = [_side(ratio, floor) for ratio, floor in zip(ratios, floors, strict=True)]
     if _all("slower", sides, ratios, fit):
         return _answer("never", sizes, fit.meeting)
     if _all("faster", sides, ratios, fit):
@@ -166,40 +207,88 @@ def _answer(
     )
 
 
-def _ratios(ours: Times, theirs: Times) -> list[Estimate]:
-    """Return the ratio at each size, with the spread pooled over sizes."""
-    rounds = zip(ours.rounds.tolist(), theirs.rounds.tolist(), strict=True)
-    return [
-        ratio_interval(
-            math.exp(difference),
-            (ours.variance / first, ours.degrees),
-            (theirs.variance / second, theirs.degrees),
-            int(min(first, second)),
-        )
-        for difference, (first, second) in zip(
-            (ours.logs - theirs.logs).tolist(), rounds, strict=True
-        )
-    ]
+def _spreads(
+    ours: Times,
+    theirs: Times,
+    at_sizes: Sequence[tuple[Sequence[Sequence[float]], Sequence[Sequence[float]]]],
+    *,
+    paired: bool,
+) -> _Both:
+    """Return times with their spreads, which are pooled over sizes if they all vary alike.
 
+    Rounds are pairs only if they are at every size, as for the ratio of a single one.
+    """
+    import numpy as np
 
-def _fit(ours: Times, theirs: Times, lines: tuple[Line, Line], floor: NoiseFloor | None) -> _Fit:
-    """Return what two fitted lines say, with intervals from lines fitted to drawn times."""
-    spreads = spread_about(ours, lines[0]), spread_about(theirs, lines[1])
-    degrees = welch(*spreads)
-    drawn = (
-        refit(ours, spreads[0][0], degrees, stream=0),
-        refit(theirs, spreads[1][0], degrees, stream=1),
+    alike = vary_alike(ours.variances, ours.degrees) and vary_alike(
+        theirs.variances, theirs.degrees
     )
-    smallest, largest = float(ours.sizes[0]), float(ours.sizes[-1])
-    rounds = int(min(ours.rounds.min(), theirs.rounds.min()))
+    in_pairs = paired and all(are_pairs(*both) for both in at_sizes)
+    shared = np.zeros_like(ours.sizes)
+    if in_pairs:
+        logs = [[np.log(middles_of(rounds)) for rounds in both] for both in at_sizes]
+        apart = np.array([np.var(one - other, ddof=1) for one, other in logs])
+        alike = alike and vary_alike(apart, ours.degrees)
+        common = np.array([np.cov(one, other)[0, 1] for one, other in logs])
+        first, second = ours.variances, theirs.variances
+        if alike:
+            common, first, second = (
+                np.full_like(one, (one * ours.degrees).sum() / ours.degrees.sum())
+                for one in (common, first, second)
+            )
+        size = np.sqrt(first * second)
+        shared = np.clip(common / np.where(size > 0, size, 1), -1, 1)
+    if alike:
+        ours, theirs = pool(ours), pool(theirs)
+    return _Both(ours, theirs, shared, in_pairs)
 
-    def end(size: float) -> Side:
+
+def _fit(
+    both: _Both, lines: tuple[Line, Line], floors: tuple[NoiseFloor | None, NoiseFloor | None]
+) -> _Fit:
+    """Return what two fitted lines say, with intervals from lines fitted to drawn times."""
+    import numpy as np
+
+    ours, theirs = doubt(both.ours, lines[0]), doubt(both.theirs, lines[1])
+    shared = both.shared
+    first, other = normals(ours, stream=0), normals(ours, stream=1)
+    second = shared * first + np.sqrt(1 - shared**2) * other
+    known: dict[float, tuple[Line, Line]] = {}
+
+    def draw(size: float) -> tuple[Line, Line]:
+        """Return drawn lines with the degrees of freedom that their ratio has at a size."""
+        degrees = _degrees(replace(both, ours=ours, theirs=theirs), size)
+        if degrees not in known:
+            known[degrees] = refit(ours, degrees, first), refit(theirs, degrees, second)
+        return known[degrees]
+
+    def end(size: float, floor: NoiseFloor | None) -> Side:
         ratio = float(lines[0].at(size) / lines[1].at(size))
+        drawn = draw(size)
         return _side(Estimate(ratio, *bounds(drawn[0].at(size) / drawn[1].at(size)), rounds), floor)
 
-    low, high = bounds(_meeting(*drawn, largest))
+    smallest, largest = float(ours.sizes[0]), float(ours.sizes[-1])
+    rounds = int(min(ours.rounds.min(), theirs.rounds.min()))
     meeting = float(_meeting(*lines, largest))
-    return _Fit(meeting, low, high, (end(smallest), end(largest)))
+    low, high = bounds(_meeting(*draw(min(max(meeting, smallest), largest)), largest))
+    return _Fit(meeting, low, high, (end(smallest, floors[0]), end(largest, floors[1])))
+
+
+def _degrees(both: _Both, size: float) -> float:
+    """Return the degrees of freedom of the ratio of two fitted lines at a size."""
+    import numpy as np
+
+    def follow(line: Line) -> Array:
+        logs: Array = np.log(line.at(size))
+        return logs
+
+    ours, theirs = both.ours, both.theirs
+    first = gradient(ours, follow) * np.sqrt(ours.variances / ours.rounds)
+    second = gradient(theirs, follow) * np.sqrt(theirs.variances / theirs.rounds)
+    if not both.in_pairs:
+        return freedom([(first**2, ours), (second**2, theirs)])
+    parts = np.maximum(first**2 + second**2 - 2 * both.shared * first * second, 0)
+    return min(freedom([(parts, ours)]), freedom([(parts, theirs)]))
 
 
 def _meeting(ours: Line, theirs: Line, largest: float) -> Array:

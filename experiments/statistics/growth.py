@@ -10,19 +10,26 @@ from experiments.statistics.bootstrap import FEWEST_ROUNDS, Estimate
 from experiments.statistics.crossover import Crossover, find_crossover
 from experiments.statistics.lines import (
     FEWEST_SIZES,
+    Line,
     bounds,
     deviations,
+    doubt,
     fit_line,
+    freedom,
+    gradient,
     means_by_size,
+    normals,
+    pool,
     refit,
-    spread_about,
+    rounds_by_size,
     times_of,
+    vary_alike,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from experiments.statistics.lines import Array
+    from experiments.statistics.lines import Array, Times
 
 __all__ = ["Crossover", "Growth", "Point", "find_crossover", "fit_growth"]
 
@@ -86,25 +93,33 @@ def fit_growth(points: Sequence[Point]) -> Growth | None:
     """
     import numpy as np
 
-    means = means_by_size((point.size, point.rounds) for point in points)
+    means = means_by_size(rounds_by_size((point.size, point.rounds) for point in points))
     if len(means) < FEWEST_SIZES:
         return None
     times = times_of(means)
     line = fit_line(times.sizes, np.exp(times.logs))
     fewest = min(mean.rounds for mean in means.values())
-    drawn = refit(times, *spread_about(times, line)) if fewest >= FEWEST_ROUNDS else None
+    spread = _spread(times, line) if fewest >= FEWEST_ROUNDS else None
     return Growth(
-        fixed=_coefficient(line.fixed, drawn.fixed if drawn else None, fewest),
-        per_unit=_coefficient(line.per_unit, drawn.per_unit if drawn else None, fewest),
+        fixed=_coefficient(line, lambda one: one.fixed, spread, fewest),
+        per_unit=_coefficient(line, lambda one: one.per_unit, spread, fewest),
         worst_deviation=math.exp(float(np.abs(deviations(times, line)).max())),
         smallest=float(times.sizes[0]),
         largest=float(times.sizes[-1]),
     )
 
 
-def _coefficient(value: Array, drawn: Array | None, rounds: int) -> Estimate:
-    fitted = float(value)
-    if drawn is None:
+def _spread(times: Times, line: Line) -> Times:
+    """Return times with one spread where they vary alike, and with that about their line."""
+    return doubt(pool(times) if vary_alike(times.variances, times.degrees) else times, line)
+
+
+def _coefficient(
+    line: Line, of: Callable[[Line], Array], times: Times | None, rounds: int
+) -> Estimate:
+    fitted = float(of(line))
+    if times is None:
         return Estimate(fitted, None, None, rounds)
-    low, high = bounds(drawn)
+    parts = gradient(times, of) ** 2 * times.variances / times.rounds
+    low, high = bounds(of(refit(times, freedom([(parts, times)]), normals(times))))
     return Estimate(fitted, min(low, fitted), max(high, fitted), rounds)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from experiments.statistics.bootstrap import Estimate, estimate_ratio
 
@@ -29,8 +30,15 @@ class NoiseFloor:
     factor: float
 
 
+# One for all sizes, or for each size its own
+Floors: TypeAlias = NoiseFloor | Mapping[float, NoiseFloor | None] | None
+
+
 def noise_floor(
-    baseline: Sequence[Sequence[float]], null: Sequence[Sequence[float]]
+    baseline: Sequence[Sequence[float]],
+    null: Sequence[Sequence[float]],
+    *,
+    paired: bool = False,
 ) -> NoiseFloor | None:
     """Return the noise floor that a null run shows.
 
@@ -38,13 +46,16 @@ def noise_floor(
     ----------
     baseline, null : sequence of sequence of float
         Repeats by round of the baseline, and of its second run as if it were another engine.
+    paired : bool
+        Whether round i of the one took turns with round i of the other: see
+        `experiments.statistics.bootstrap.estimate_ratio`.
 
     Returns
     -------
     NoiseFloor or None
         None where there is no ratio of the two.
     """
-    ratio = estimate_ratio(null, baseline)
+    ratio = estimate_ratio(null, baseline, paired=paired)
     if ratio is None or not 0 < ratio.value < math.inf:
         return None
     known = [value for value in (ratio.value, ratio.low, ratio.high) if value is not None]
@@ -72,6 +83,17 @@ def difference_shown(ratio: Estimate, floor: NoiseFloor | None) -> bool:
     if ratio.low <= 1 <= ratio.high:
         return False
     return floor is None or apart(ratio.value) > floor.factor
+
+
+def floor_at(floors: Floors, size: float) -> NoiseFloor | None:
+    """Return the noise floor at a size; None where there is none."""
+    return floors.get(size) if isinstance(floors, Mapping) else floors
+
+
+def greater_floor(*floors: NoiseFloor | None) -> NoiseFloor | None:
+    """Return the floor below which a difference is noise in either of several places."""
+    known = [one for one in floors if one is not None]
+    return max(known, key=lambda one: one.factor, default=None)
 
 
 def apart(ratio: float) -> float:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from experiments.statistics.bootstrap import FEWEST_ROUNDS, Estimate, estimate_ratio, middles_of
-from experiments.statistics.noise import difference_shown
+from experiments.statistics.noise import difference_shown, floor_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from experiments.statistics.growth import Point
-    from experiments.statistics.noise import NoiseFloor
+    from experiments.statistics.noise import Floors
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,9 @@ class Scaling:
 
 def scaling(points: Sequence[Point]) -> Scaling | None:
     """Return speed-up and efficiency relative to the fewest workers measured.
+
+    Different numbers of workers are measured one after the other and not in turns, so that their
+    rounds are no pairs.
 
     Parameters
     ----------
@@ -73,7 +76,7 @@ def scaling(points: Sequence[Point]) -> Scaling | None:
 def cost(
     points_of_engine: Sequence[Point],
     one_thread: Sequence[Sequence[float]],
-    floor: NoiseFloor | None = None,
+    floor: Floors = None,
 ) -> float | None:
     """Return the configuration that outperforms a single thread.
 
@@ -86,8 +89,8 @@ def cost(
         Times of the engine, whose size is a number of workers.
     one_thread : sequence of sequence of float
         Repeats by round of the single thread.
-    floor : NoiseFloor, optional
-        What a null run showed.
+    floor : NoiseFloor or mapping of float to NoiseFloor or None, optional
+        What a null run showed, at each number of workers where it is a mapping.
 
     Returns
     -------
@@ -97,7 +100,11 @@ def cost(
     """
     for point in sorted(points_of_engine, key=lambda one: one.size):
         ratio = estimate_ratio(point.rounds, one_thread)
-        if ratio is not None and ratio.value < 1 and difference_shown(ratio, floor):
+        if (
+            ratio is not None
+            and ratio.value < 1
+            and difference_shown(ratio, floor_at(floor, point.size))
+        ):
             return point.size
     return None
 

@@ -19,7 +19,7 @@ import pytest
 from experiments.definition import load_experiment
 from experiments.records import read_records
 from experiments.runner import protocol
-from experiments.runner.events import CandidateScored, PhaseStarted, RecordWritten
+from experiments.runner.events import CandidateScored, ChildStarted, PhaseStarted, RecordWritten
 from experiments.runner.run import run_experiment
 from experiments.search.log import write_table
 
@@ -226,6 +226,22 @@ def test_phases_and_the_unaccounted_rest_add_up_to_the_life_of_the_child(experim
     for record in records:
         assert record.unaccounted_s < 1.5
     assert first.metrics == last.metrics
+
+
+def test_a_disk_without_room_for_samples_costs_no_run_and_is_one_warning(experiment, tmp_path):
+    asked = experiment(SHORT_FIT, "measure.rounds=2", "measure.warm_repeats=1")
+
+    def strike(event):
+        if isinstance(event, ChildStarted) and event.round == 0:
+            (tmp_path / "run" / "samples" / "sklearn-p0-r0.csv").symlink_to("/dev/full")
+
+    result = run_experiment(asked, output=tmp_path / "run", on_event=strike)
+    records = read_records(result.folder / "records.jsonl")
+    assert [one.outcome for one in records] == ["completed"] * 4
+    told = [[text for text in one.warnings if "samples/" in text] for one in records]
+    assert list(map(len, told)) == [1, 0, 0, 0]
+    assert told[0][0].startswith("samples/sklearn-p0-r0.csv could not be written (no space left")
+    assert (result.folder / "samples" / "sklearn-p0-r1.csv").stat().st_size > 0
 
 
 def test_ctrl_c_while_an_engine_stops_keeps_the_fit_that_was_measured(experiment, tmp_path):

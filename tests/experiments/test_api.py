@@ -11,6 +11,7 @@ import pytest
 
 from experiments import Run, load, run
 from experiments.errors import RequestError
+from experiments.report import write as write_module
 
 DEFINITION = """
 name: tiny
@@ -69,6 +70,19 @@ def test_run_takes_a_loaded_experiment_and_gives_its_tables(definition, tmp_path
     assert captured.out == captured.err == ""
 
 
+def test_a_report_that_cannot_be_written_is_a_warning_and_the_run_is_returned(
+    definition, tmp_path, monkeypatch
+):
+    def write(report):
+        raise RequestError("The disk is full; make room.")
+
+    monkeypatch.setattr(write_module, "write_report", write)
+    with pytest.warns(UserWarning, match="The report was not written: The disk is full"):
+        done = run(definition, engines=["sklearn"], output=tmp_path / "out")
+    assert done.completed
+    assert len(done.records) == 2
+
+
 @pytest.mark.parametrize("engines", [["dusk"], []])
 def test_an_engine_that_does_not_exist_is_refused(definition, engines, tmp_path):
     with pytest.raises(RequestError, match="sklearn, dask, spark"):
@@ -97,6 +111,19 @@ def test_the_table_has_engines_as_columns(runs, tmp_path):
     assert list(table.loc["Time", "fit_warm_wall_s"]) == [1.0, 4.0, 10.0]
     assert list(table.loc["Outcome", "outcome"]) == ["completed"] * 3
     assert table.loc[("Resources", "granted_workers"), "dask"] == "2 x 1 thread"
+
+
+def test_the_table_has_the_values_that_the_report_shows(runs, tmp_path):
+    records = []
+    for number, seconds in enumerate((1.0, 1.0, 8.0)):
+        for one in runs.complete(("sklearn",), round=number):
+            for phase in one["phases"]:
+                phase["wall_s"] = seconds
+            records.append(one)
+    folder = runs.write(tmp_path, records, engines=("sklearn",), rounds=3)
+    # the mean over rounds on logarithms, of which there is an interval, and not the median of 1
+    shown = Run.load(folder).table().loc["Time", "fit_warm_wall_s"]["sklearn"]
+    assert shown == pytest.approx(2.0)
 
 
 def test_the_tables_of_a_sweep_are_indexed_by_its_keys(runs, tmp_path):

@@ -14,6 +14,8 @@ import pytest
 import yaml
 
 from experiments import cli
+from experiments.errors import RequestError
+from experiments.report import write as write_module
 from experiments.report.candidates import count_tried
 
 COMMAND = [sys.executable, "-m", "experiments"]
@@ -234,7 +236,7 @@ def test_list_names_the_variants_below_their_experiment(command):
     _, out, _ = command("list")
     lines = out.splitlines()
     (place,) = [place for place, line in enumerate(lines) if line.startswith("svc-grid ")]
-    assert lines[place + 1].strip() == "variants: full"
+    assert lines[place + 1].strip() == "variants: reference, full"
     (place,) = [place for place, line in enumerate(lines) if line.startswith("kmeans-digits ")]
     assert "variants" not in lines[place + 1]
 
@@ -328,6 +330,27 @@ def test_several_experiments_give_one_json_document(command, definition, tmp_pat
     assert [run["experiment"] for run in content["runs"]] == ["tiny", "other"]
     assert [len(run["records"]) for run in content["runs"]] == [1, 1]
     assert (tmp_path / "out" / "other" / "report.md").exists()
+
+
+def test_a_report_that_cannot_be_written_loses_no_run_and_no_numbers(
+    command, definition, tmp_path, monkeypatch
+):
+    def write(report, *arguments, **options):
+        if report.folder.name == "tiny":
+            raise RequestError("The disk is full; make room.")
+        return real(report, *arguments, **options)
+
+    real = write_module.write_report
+    monkeypatch.setattr(write_module, "write_report", write)
+    other = definition.with_name("other.yaml")
+    other.write_text(definition.read_text().replace("name: tiny", "name: other"))
+    code, out, err = command(
+        "run", definition, other, "--engines", "sklearn", "--output", tmp_path / "out", "--json"
+    )
+    assert code == 0
+    assert [one["experiment"] for one in json.loads(out)["runs"]] == ["tiny", "other"]
+    assert "note: The disk is full; make room." in err
+    assert f"report: {tmp_path / 'out' / 'other' / 'report.html'}" in err
 
 
 def test_an_engine_that_did_not_complete_is_code_1(command, definition, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
@@ -13,6 +14,7 @@ from experiments.compare.data import as_data
 from experiments.compare.gate import judge
 from experiments.compare.terminal import as_text
 from experiments.compare.threshold import parse_threshold
+from experiments.compare.words import tell_number
 from experiments.errors import RequestError
 from experiments.records import point_key
 
@@ -184,6 +186,28 @@ def test_without_an_interval_values_that_overlap_are_no_difference(build):
     comparison = compare_runs(build("a", spread=(1.0, 2.0)), build("b", 1.3, spread=(1.0, 2.0)))
     assert main_of(comparison).difference == "none shown"
     assert "the values of the runs overlap" in comparison.answers[0]
+
+
+def test_a_round_that_measured_nothing_is_left_out_and_shifts_no_other(build):
+    def without_first(record):
+        return None if record["round"] == 0 else record
+
+    spread = (*NEARLY_ONE, 1.02)
+    first = build("a", spread=spread)
+    comparison = compare_runs(first, build("b", 1.3, spread=spread, change=without_first))
+    main = main_of(comparison)
+    assert main.fewest_rounds == main.ratio.rounds == 3
+    assert main.ratio.value == pytest.approx(1.3, rel=0.01)
+    assert main.difference == "shown"
+
+
+def test_a_ratio_is_shown_within_its_interval(build):
+    spread = (1.0, 1.0, 1.0)
+    main = main_of(compare_runs(build("a", spread=spread), build("b", 1.23456, spread=spread)))
+    assert (main.ratio.low, main.ratio.high) == (main.ratio.value,) * 2
+    told = tell_number(main)
+    value, low, high = (float(one) for one in re.findall(r"1\.\d+", told))
+    assert low <= value <= high
 
 
 def test_rounds_may_differ_and_the_fewer_decide_whether_there_is_an_interval(build):
@@ -640,15 +664,59 @@ def test_noise_that_hides_the_threshold_passes_but_is_told(build, command):
     assert not judge(compare_runs(build("c"), build("d")), 0.1).not_excluded
 
 
-def test_few_rounds_are_judged_by_overlap_and_it_is_said_that_noise_is_not_known(build, command):
+def test_two_rounds_whose_values_lie_apart_are_judged_and_it_is_said_that_noise_is_not_known(
+    build, command
+):
     spread = (1.0, 1.05)
     first = build("a", spread=spread)
     code, out, _ = command(first, build("b", 1.3, spread=spread), "--fail-above", "10%")
     assert code == 1
     assert "judged without an interval" in " ".join(out.split())
-    wide = (1.0, 2.0)
-    first, second = build("c", spread=wide), build("d", 1.3, spread=wide)
-    assert command(first, second, "--fail-above", "10%")[0] == 0
+    code, out, _ = command(first, build("c", 0.5, spread=spread), "--fail-above", "10%")
+    assert code == 0
+    assert "2 judged" in out
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "why"),
+    [
+        ((1.0,), (1.0,), "one round of a run is too few rounds to judge"),
+        ((1.0,), NEARLY_ONE, "one round of a run is too few rounds to judge"),
+        ((1.0, 2.0), (1.0, 2.0), "the values of the runs overlap, and 2 rounds of a run are too"),
+    ],
+)
+def test_the_less_is_known_the_less_is_judged(build, command, first, second, why):
+    one, other = build("a", spread=first), build("b", 1.9, spread=second)
+    judgement = judge(compare_runs(one, other), 0.1)
+    assert (judgement.slower, judgement.judged, judgement.too_few) == ((), 0, 2)
+    assert judgement.empty
+    assert f"scikit-learn: {why}" in judgement.unjudged[0]
+    code, out, err = command(one, other, "--fail-above", "10%")
+    assert code == 2
+    assert "Nothing could be judged." in out
+    assert err == (
+        "error: --fail-above: too few rounds to judge anything, as fewer than three have no "
+        "interval; raise measure.rounds and run both again.\n"
+    )
+
+
+def test_a_time_with_enough_rounds_is_judged_beside_one_with_too_few(build):
+    def early(record):
+        return record if record["round"] == 0 or record["engine"] == "sklearn" else None
+
+    comparison = compare_runs(build("a", change=early), build("b", 1.3, change=early))
+    judgement = judge(comparison, 0.1)
+    assert (judgement.judged, judgement.too_few, len(judgement.slower)) == (1, 1, 1)
+
+
+def test_that_intervals_are_for_one_number_each_is_said(build, command):
+    code, out, _ = command(build("a"), build("b", 1.001), "--fail-above", "10%")
+    assert code == 0
+    said = " ".join(out.split())
+    assert "one number each, so chance shows one of 2 times as slower more often than" in said
+    assert "one of twenty still leaves out 1 by chance" in said
+    alone = compare_runs(build("c", spread=(1.0,)), build("d", spread=(1.0,)))
+    assert not any("one number each" in one for one in alone.warnings)
 
 
 def test_an_engine_that_no_longer_completes_fails_and_one_that_was_not_asked_for_does_not(

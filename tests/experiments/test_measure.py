@@ -241,3 +241,49 @@ def test_a_meter_hands_on_each_sample_with_its_phase():
     meter.begin("fit")
     meter.end(1.0)
     assert [phase for phase, _ in seen] == ["fit", "fit", None]
+
+
+def on_a_full_disk(path):
+    """Return a path that can be opened and takes nothing."""
+    path.symlink_to("/dev/full")
+    return path
+
+
+def test_samples_that_cannot_be_written_are_one_sentence_and_no_error(tmp_path):
+    with SampleLog(on_a_full_disk(tmp_path / "s.csv"), lambda: 1.0) as log:
+        log.add("start", used(1))
+        assert log.problem == ""
+        log.flush()
+        assert log.problem.startswith("samples/s.csv could not be written (no space left on")
+        told = log.problem
+        for phase in ("load", "fit"):
+            log.add(phase, used(1))
+        log.flush()
+    assert log.problem == told
+
+
+def test_samples_that_only_the_end_writes_tell_of_a_failure_too(tmp_path):
+    log = SampleLog(on_a_full_disk(tmp_path / "s.csv"), lambda: 1.0)
+    log.close()
+    assert "no space left" in log.problem
+    log.close()
+    log.add("fit", used(1))
+
+
+def test_a_file_of_samples_that_cannot_be_opened_ends_nothing(tmp_path):
+    log = SampleLog(tmp_path / "missing" / "s.csv", lambda: 1.0)
+    log.add("fit", used(1))
+    log.close()
+    assert "(no such file or directory)" in log.problem
+
+
+def test_an_error_is_not_hidden_by_samples_that_cannot_be_written(tmp_path):
+    full = on_a_full_disk(tmp_path / "s.csv")
+
+    def fail():
+        with SampleLog(full, lambda: 1.0) as log:
+            log.add("fit", used(1))
+            raise KeyError("real")
+
+    with pytest.raises(KeyError, match="real"):
+        fail()

@@ -256,5 +256,5 @@ def test_a_metric_that_is_no_number_is_refused(tmp_path, value):
     path = tmp_path / "records.jsonl"
     append_record(path, make())
     path.write_text(path.read_text().replace('"roc_auc": null', f'"roc_auc": {value}'))
-    with pytest.raises(RequestError, match="its metric 'roc_auc' is .* and no number"):
+    with pytest.raises(RequestError, match=r"its metric 'roc_auc' is .* and no number"):
         read_records(path)

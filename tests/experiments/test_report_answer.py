@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -40,14 +42,16 @@ def said(runs, folder, records, *, agreement=None, **other):
         (
             {"sklearn": [1.0, 1.2], "dask": [139.7, 139.7], "spark": [140.7, 140.9]},
             (
-                "scikit-learn fitted fastest: Dask's warm fit took 127 times as long and Spark's "
+                "Perhaps scikit-learn fitted fastest: Dask's warm fit took 127 times as long "
+                "and Spark's "
                 f"128 times ({FEW}); all three found the same clusters (adjusted Rand 1)."
             ),
         ),
         (  # the baseline need not win
             {"sklearn": [6.0, 6.2], "dask": [2.0, 2.0], "spark": [3.0, 3.1]},
             (
-                "Dask fitted fastest: Spark's warm fit took 1.5 times as long and scikit-learn's "
+                "Perhaps Dask fitted fastest: Spark's warm fit took 1.5 times as long and "
+                "scikit-learn's "
                 f"3.0 times ({FEW}); all three found the same clusters (adjusted Rand 1)."
             ),
         ),
@@ -67,24 +71,27 @@ def said(runs, folder, records, *, agreement=None, **other):
                 f"times as long ({FEW}); all three found the same clusters (adjusted Rand 1)."
             ),
         ),
-        (  # from five repeats on the table shows quartiles, and so one outlier hides nothing
+        (  # repeats of one process are no sample, so that their quartiles tell no engines apart
             {"sklearn": [1, 1, 1, 1, 9], "dask": [2, 2, 2, 2, 2], "spark": [3, 3, 3, 3, 3]},
             (
-                "scikit-learn fitted fastest: Dask's warm fit took 2.0 times as long and Spark's "
-                f"3.0 times ({FEW}); all three found the same clusters (adjusted Rand 1)."
+                "No difference shown in warm fits: the times of Dask (2.00 s) and Spark (3.00 s) "
+                f"overlap with those of scikit-learn (1.00 s); {FEW}; all three found the same "
+                "clusters (adjusted Rand 1)."
             ),
         ),
         (  # never "1.0 times as long"
             {"sklearn": [1.0, 1.0], "dask": [1.003, 1.003], "spark": [1.04, 1.04]},
             (
-                "scikit-learn fitted fastest: Dask's warm fit took 1.003 times as long and Spark's "
+                "Perhaps scikit-learn fitted fastest: Dask's warm fit took 1.003 times as long "
+                "and Spark's "
                 f"1.04 times ({FEW}); all three found the same clusters (adjusted Rand 1)."
             ),
         ),
         (
             {"sklearn": [1.0], "dask": [4.0], "spark": [8.0]},
             (
-                "scikit-learn fitted fastest: Dask's warm fit took 4.0 times as long and Spark's "
+                "Perhaps scikit-learn fitted fastest: Dask's warm fit took 4.0 times as long "
+                "and Spark's "
                 "8.0 times (one fit each, so chance is not excluded and no interval "
                 "can be given); all three found the same clusters (adjusted Rand 1)."
             ),
@@ -92,7 +99,8 @@ def said(runs, folder, records, *, agreement=None, **other):
         (
             {"sklearn": [0.0, 0.0], "dask": [4.0, 4.0], "spark": [8.0, 8.0]},
             (
-                "scikit-learn fitted fastest: Dask's warm fit took 4.00 s and Spark's 8.00 s "
+                "Perhaps scikit-learn fitted fastest: Dask's warm fit took 4.00 s and Spark's "
+                "8.00 s "
                 f"({FEW}); all "
                 "three found the same clusters (adjusted Rand 1)."
             ),
@@ -109,7 +117,8 @@ def test_times_are_told_apart_only_beyond_the_spread_of_the_repeats(
 def test_without_warm_fits_the_cold_ones_are_compared(runs, tmp_path):
     records = [runs.record(engine) for engine in NAMES]
     assert said(runs, tmp_path, records).startswith(
-        "scikit-learn fitted fastest: Dask's cold fit took 4.0 times as long and Spark's 10 times "
+        "Perhaps scikit-learn fitted fastest: Dask's cold fit took 4.0 times as long and "
+        "Spark's 10 times "
         "(one fit each"
     )
 
@@ -120,7 +129,7 @@ def test_without_warm_fits_the_cold_ones_are_compared(runs, tmp_path):
         (
             {"spark": "out of memory"},
             (
-                "scikit-learn fitted fastest: Dask's warm fit took 4.0 times as long "
+                "Perhaps scikit-learn fitted fastest: Dask's warm fit took 4.0 times as long "
                 f"({FEW}); scikit-learn "
                 "and Dask found the same clusters (adjusted Rand 1). Spark ran out of memory."
             ),
@@ -128,7 +137,7 @@ def test_without_warm_fits_the_cold_ones_are_compared(runs, tmp_path):
         (  # the baseline is missing
             {"sklearn": "timed out"},
             (
-                "Dask fitted fastest: Spark's warm fit took 2.5 times as long "
+                "Perhaps Dask fitted fastest: Spark's warm fit took 2.5 times as long "
                 f"({FEW}); Dask and Spark "
                 "found the same clusters (adjusted Rand 1). scikit-learn timed out."
             ),
@@ -163,7 +172,9 @@ def test_an_engine_that_failed_in_a_later_round_takes_no_part(runs, tmp_path):
     records = [*fits(runs, times), *fits(runs, {"sklearn": [1, 1], "spark": [10, 10]}, round=1)]
     records.append(runs.failed("dask", "crashed", "gone", round=1))
     text = said(runs, tmp_path, records, rounds=2)
-    assert text.startswith("scikit-learn fitted fastest: Spark's warm fit took 10 times as long (")
+    assert text.startswith(
+        "Perhaps scikit-learn fitted fastest: Spark's warm fit took 10 times as long ("
+    )
     assert text.endswith(" Dask crashed.")
 
 
@@ -175,7 +186,7 @@ def test_a_degraded_engine_has_an_answer_but_no_time(runs, tmp_path):
             record["outcome"] = "degraded"
             record["error"] = {"type": "WorkerLostError", "message": "gone", "log": None}
     assert said(runs, tmp_path, records) == (
-        "scikit-learn fitted fastest: Spark's warm fit took 10 times as long "
+        "Perhaps scikit-learn fitted fastest: Spark's warm fit took 10 times as long "
         f"({FEW}); all three found the "
         "same clusters (adjusted Rand 1). Dask was degraded."
     )
@@ -199,7 +210,7 @@ def test_one_engine_alone_is_compared_with_nothing(runs, tmp_path):
 def test_an_interrupted_run_says_what_was_not_finished_nor_compared(runs, tmp_path):
     records = fits(runs, {"sklearn": [1.0, 1.0], "dask": [4.0, 4.0]})
     assert said(runs, tmp_path, records, agreement={}, interrupted=True) == (
-        "scikit-learn fitted fastest: Dask's warm fit took 4.0 times as long "
+        "Perhaps scikit-learn fitted fastest: Dask's warm fit took 4.0 times as long "
         f"({FEW}); whether scikit-learn "
         "and Dask found the same clusters is not known. Spark was not finished."
     )
@@ -314,7 +325,8 @@ def test_two_implementations_of_an_engine_are_named_apart(runs, tmp_path):
     ]
     text = said(runs, tmp_path, records, engines=("sklearn", "dask"))
     assert text.startswith(
-        "scikit-learn fitted fastest: Dask (own)'s warm fit took 2.0 times as long and Dask "
+        "Perhaps scikit-learn fitted fastest: Dask (own)'s warm fit took 2.0 times as long and "
+        "Dask "
         "(library)'s 4.0 times ("
     )
 
@@ -327,8 +339,8 @@ def test_each_point_of_a_sweep_has_its_own_answer(runs, tmp_path):
     ]
     folder = runs.write(tmp_path, records, points=points, engines=("sklearn", "dask"))
     first, second = (table.answer for table in build_report(folder).tables)
-    assert first.startswith("scikit-learn fitted fastest")
-    assert second.startswith("Dask fitted fastest")
+    assert first.startswith("Perhaps scikit-learn fitted fastest")
+    assert second.startswith("Perhaps Dask fitted fastest")
 
 
 def test_engines_without_a_fit_are_no_error(runs, tmp_path):
@@ -368,19 +380,21 @@ def test_whatever_was_measured_the_fastest_named_has_the_least_median(
     text = table.answer
     assert text.endswith(".")
     assert text == " ".join(text.split())
-    rows = {row.key: row for group in table.groups for row in group.rows}
+    walls = dict(zip(names, (one for one, _ in engines), strict=False))
     compared = {
-        head.title: rows["fit_warm_wall_s"].cells[position].summary
-        for position, head in enumerate(table.heads)
+        head.title: walls[head.engine]
+        for head in table.heads
         if head.outcome in {"completed", "not finished"}
     }
     if " fitted fastest" in text:
-        named = compared.pop(text.partition(" fitted fastest")[0])
-        assert all(named.high < other.low for other in compared.values())
+        # one round: what lies apart may do so by chance
+        assert text.startswith("Perhaps ")
+        named = compared.pop(text.removeprefix("Perhaps ").partition(" fitted fastest")[0])
+        assert all(max(named) < min(other) for other in compared.values())
     elif "No difference shown" in text:
-        least = min(compared.values(), key=lambda one: one.median)
+        least = min(compared.values(), key=statistics.median)
         others = [one for one in compared.values() if one is not least]
-        assert any(one.low <= least.high for one in others)
+        assert any(min(one) <= max(least) and min(least) <= max(one) for one in others)
     elif "No engine completed" in text:
         assert not compared
     else:

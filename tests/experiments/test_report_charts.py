@@ -7,18 +7,21 @@ import json
 import math
 import re
 import xml.etree.ElementTree as ET
+import zlib
 from itertools import combinations, pairwise
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from experiments.errors import RequestError
+from experiments.measure.samples import COLUMNS, read_samples
 from experiments.report import build_report
+from experiments.report.cells import show
 from experiments.report.charts import build_figures, png, spec, svg, write_figures
 from experiments.report.charts.lanes import lanes_of
-from experiments.report.charts.library import chart_scripts
+from experiments.report.charts.library import bundling, chart_scripts
 from experiments.report.charts.marks import (
     LINE_HEIGHT,
     Named,
@@ -28,6 +31,7 @@ from experiments.report.charts.marks import (
     spread,
 )
 from experiments.report.charts.theme import ENGINE_COLOURS, GROUND, PHASE_COLOURS
+from experiments.report.write import write_report
 
 HOSTILE = "<script>alert(1)</script>"
 ARABIC, CHINESE = "محرك التجزئة", "分布式引擎"
@@ -711,3 +715,241 @@ def test_lanes_are_given_in_the_order_asked():
     pairs = [("spark", "library"), ("sklearn", "library"), ("mine", "library")]
     assert [one.engine for one in lanes_of(pairs)] == ["spark", "sklearn", "mine"]
     assert SimpleNamespace(**vars(lanes_of(pairs)[2])).colour not in ENGINE_COLOURS.values()
+
+
+def tabled(report, key):
+    """Return what the tables show in one row, by engine."""
+    table = report.tables[-1]
+    row = next(row for group in table.groups for row in group.rows if row.key == key)
+    shown = (show(row, cell).value for cell in row.cells)
+    return dict(zip((head.title for head in table.heads), shown, strict=True))
+
+
+def test_charts_draw_and_tell_the_values_of_the_tables(runs, tmp_path):
+    # repeats that differ within a round: the typical value of rounds is not the median of all
+    odd = [(1.0, 1.1, 4.0), (1.2, 1.3, 1.4), (3.0, 3.1, 3.3)]
+    for rounds in (3, 2):
+        records = [
+            runs.record(
+                engine,
+                round=number,
+                repeat=repeat,
+                phases=[
+                    *([runs.phase("start", 1.0)] if repeat == 0 else []),
+                    runs.phase("fit", unit * factor),
+                ],
+            )
+            for engine, unit in (("sklearn", 1.0), ("dask", 2.0))
+            for number, factors in enumerate(odd[:rounds])
+            for repeat, factor in enumerate((2.0, *factors))
+        ]
+        folder = runs.write(
+            tmp_path / f"run-{rounds}",
+            records,
+            engines=("sklearn", "dask"),
+            rounds=rounds,
+            warm_repeats=3,
+        )
+        report = build_report(folder)
+        figures = {one.key: one for one in build_figures(report)}
+        warm, whole = tabled(report, "fit_warm_wall_s"), tabled(report, "total_wall_s")
+        for name, _, _, seconds, *_ in figures["cold-and-warm"].rows:
+            assert seconds == warm[name]
+        for name, _, seconds, _ in figures["accuracy-and-time"].rows:
+            assert seconds == warm[name]
+        for name, *_, seconds, _ in figures["time-by-phase"].rows:
+            assert seconds == whole[name]
+        assert "Dask" in warm
+
+
+def test_charts_of_a_sweep_draw_the_values_of_the_tables(scaled):
+    report = build_report(scaled)
+    warm = tabled(report, "fit_warm_wall_s")
+    figure = next(one for one in build_figures(report) if one.key.startswith("scaling-1"))
+    drawn_ = {row[0]: row[2] for row in figure.rows if row[1] == "1,000,000"}
+    assert drawn_["Dask"] == warm["Dask"]
+    assert drawn_["scikit-learn"] == warm["scikit-learn"]
+
+
+def test_the_bounds_of_a_speed_up_are_told_apart(runs, tmp_path):
+    folder = sweep(
+        runs,
+        tmp_path / "cores",
+        "resources.cores",
+        {"sklearn": lambda n: {1: 1.0, 2: 0.983}[n]},
+        values=(1, 2),
+    )
+    rows = figures_of(folder)["speed-up"].rows
+    low, high = rows[-1][3].removesuffix("x").split("-")
+    assert rows[0][3] == "1 by definition"
+    assert float(low) < float(high)
+
+
+def test_samples_at_one_moment_alone_are_no_chart_over_time(whole):
+    for path in (whole / "samples").glob("*"):
+        head, *lines = path.read_text().splitlines()
+        cells = [line.split(",") for line in lines]
+        path.write_text("\n".join([head, *(",".join(["0.000", *one[1:]]) for one in cells)]))
+    assert not {"memory-over-time", "cpu-over-time"} & figures_of(whole).keys()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "nan,0,fit,1,1,1,1,1",
+        "1.0,0,fit,inf,1,1,1,1",
+        "-inf,0,fit,1,1,1,1,1",
+        f"1.0,0,fit,1,{10**400},1,1,1",
+    ],
+)
+def test_a_sample_that_no_machine_can_take_is_none(tmp_path, line):
+    path = tmp_path / "samples.csv"
+    path.write_text(f"{','.join(COLUMNS)}\n{line}\n2.0,0,fit,1.5,1024,0,0,3\n", encoding="utf-8")
+    assert [one.seconds for one in read_samples(path)] == [2.0]
+
+
+@pytest.mark.parametrize("params", ["{", '{"C": 1', "[1, 2]", '"C"', "", "{" * 50_000])
+def test_spoilt_parameters_of_a_candidate_end_no_chart(runs, searched, params):
+    rows = [runs.candidate(number, ended_s=float(number + 1), params=params) for number in range(6)]
+    runs.write_candidates(searched, rows)
+    figure = figures_of(searched)["search-progress"]
+    assert {row["params"] for row in drawn(figure, "point")} == {""}
+    assert write_report(build_report(searched)).html.is_file()
+
+
+def test_intervals_without_any_bound_are_drawn_and_told_as_such(runs, tmp_path):
+    # three rounds that differ as much leave the interval practically unbounded
+    wild = (1e-60, 1.0, 1e60)
+    records = [
+        one
+        for size in (1_000, 10_000, 100_000)
+        for engine in ("sklearn", "dask")
+        for one in timed(runs, engine, 1.0, rounds=wild, point={ROWS: size})
+    ]
+    points = tuple({ROWS: size} for size in (1_000, 10_000, 100_000))
+    folder = runs.write(
+        tmp_path / "run", records, points=points, engines=("sklearn", "dask"), rounds=3
+    )
+    written = write_report(build_report(folder))
+    assert written.html.is_file()
+    assert len(written.figures) >= 4
+    for figure in build_figures(build_report(folder)):
+        ET.fromstring(svg(figure))  # noqa: S314
+        assert "Infinity" not in json.dumps(spec(figure))
+        assert "NaN" not in json.dumps(spec(figure))
+        assert all(len(cell) < 60 for row in figure.rows for cell in row), figure.rows
+    assert "or more" in figures_of(folder)["cold-and-warm"].rows[0][2]
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(5e-324, 1.7e308), min_size=1, max_size=5))
+def test_no_value_is_too_great_or_too_small_for_a_logarithmic_axis(values):
+    low, high = log_domain(values)
+    assert 0 < low < high < math.inf
+    assert all(math.isfinite(tick) for tick in log_ticks(low, high))
+
+
+def test_figures_that_an_earlier_report_left_are_removed_and_nothing_else(whole):
+    write_report(build_report(whole), png=True)
+    own = whole / "figures"
+    (own / "notes.svg").write_text("<svg><!-- of a user --></svg>")
+    (own / "photo.png").write_bytes(b"\x89PNG\r\n\x1a\n of a user")
+    (own / "scaling-1-of-a-sweep-of-before.svg").write_text(
+        svg(build_figures(build_report(whole))[0])
+    )
+    for path in (whole / "samples").iterdir():
+        path.unlink()
+    report = build_report(whole)
+    written = write_report(report)
+    keys = {f"{one.key}.svg" for one in build_figures(report)}
+    assert {one.name for one in written.figures} == keys
+    assert {one.name for one in own.iterdir()} == keys | {"notes.svg", "photo.png"}
+
+
+def test_images_are_png_that_say_what_wrote_them(whole):
+    figures = build_figures(build_report(whole))
+    paths = write_figures(figures, whole, ("svg", "png"))
+    assert [one.suffix for one in paths] == [".svg"] * len(figures) + [".png"] * len(figures)
+    for path in paths[len(figures) :]:
+        content = path.read_bytes()
+        chunks, place = [], 8
+        while place < len(content):
+            size = int.from_bytes(content[place : place + 4], "big")
+            body = content[place + 4 : place + 8 + size]
+            assert zlib.crc32(body) == int.from_bytes(content[place + 8 + size :][:4], "big")
+            chunks.append(body)
+            place += 12 + size
+        assert b"tEXtSoftware\0enginebench" in chunks
+        assert chunks[-1] == b"IEND"
+
+
+def test_a_figure_that_cannot_be_drawn_is_told_in_a_sentence(whole, monkeypatch):
+    import vl_convert
+
+    def fail(*_arguments, **_options):
+        raise ValueError("the scripts failed\nat a line")
+
+    (figure, *_) = build_figures(build_report(whole))
+    for name, draw in (("vegalite_to_svg", svg), ("vegalite_to_png", png)):
+        monkeypatch.setattr(vl_convert, name, fail)
+        with pytest.raises(RequestError, match=r"'time-by-phase' cannot be drawn \(the scripts"):
+            draw(figure)
+    with pytest.raises(RequestError, match="cannot be drawn"):
+        write_report(build_report(whole))
+
+
+def test_scripts_that_cannot_be_put_together_are_told_in_a_sentence(monkeypatch, tmp_path):
+    import vl_convert
+
+    def fail(*_arguments):
+        raise ValueError("no memory")
+
+    monkeypatch.setattr(vl_convert, "javascript_bundle", fail)
+    monkeypatch.setenv("ENGINEBENCH_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(RequestError, match=r"cannot be put together \(no memory\)"):
+        chart_scripts()
+
+
+def test_scripts_are_put_together_beside_the_drawing_of_a_first_report(
+    bundled, tmp_path, monkeypatch
+):
+    # what this process would put together itself is marked, and is not asked for
+    with bundling() as library:
+        text = library()
+    assert text.endswith("window.vegaEmbed=t;") or "window.vegaEmbed=" in text[-100:]
+    assert bundled == []
+    assert chart_scripts() == text
+    (kept,) = (tmp_path / "cache" / "charts").iterdir()
+    assert kept.read_text(encoding="utf-8") == text
+    monkeypatch.setattr("subprocess.Popen", None)
+    with bundling() as library:
+        assert library() == text
+
+
+def test_a_process_that_puts_nothing_together_is_done_without(bundled, monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with bundling() as library:
+        assert library() == "draw();window.vegaEmbed=t;"
+    monkeypatch.setenv("ENGINEBENCH_CACHE", str(tmp_path / "other"))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "nowhere"))
+    with bundling() as library:
+        assert library() == "draw();window.vegaEmbed=t;"
+    assert len(bundled) == 2
+
+
+def test_a_report_that_fails_leaves_no_process_that_puts_scripts_together(bundled):
+    with pytest.raises(RuntimeError), bundling() as library:
+        raise RuntimeError
+    with pytest.raises(ValueError, match="closed"):
+        library()
+
+
+def test_of_very_many_sizes_some_are_drawn_and_it_is_said(runs, tmp_path):
+    sizes = tuple(1_000 * number for number in range(1, 301))
+    records = [runs.record("sklearn", point={ROWS: size}, repeat=0) for size in sizes]
+    points = tuple({ROWS: size} for size in sizes)
+    folder = runs.write(tmp_path, records, points=points, engines=("sklearn",), warm_repeats=0)
+    figure = find(figures_of(folder), "scaling-1")
+    assert len(figure.rows) == 120
+    assert (figure.rows[0][1], figure.rows[-1][1]) == ("1,000", "300,000")
+    assert figure.text.endswith("Of 300 values 120 are drawn.")

@@ -72,3 +72,45 @@ def test_a_folder_that_cannot_be_written_still_gives_its_tables(folder, capsys):
     assert printed.out.startswith("engine,")
     assert printed.err.startswith("note: ")
     assert "cannot be written" in printed.err
+
+
+def test_figures_are_written_as_png_where_that_is_asked_for(folder):
+    assert run_command(["report", str(folder), "--figures", "png"]) == 0
+    own = folder / "figures"
+    stems = {one.stem for one in own.glob("*.svg")}
+    assert stems
+    assert {one.stem for one in own.glob("*.png")} == stems
+    assert run_command(["report", str(folder)]) == 0
+    assert not list(own.glob("*.png"))
+    assert {one.stem for one in own.glob("*.svg")} == stems
+    assert run_command(["report", str(folder), "--figures", "gif"]) == 2
+
+
+def test_markdown_and_its_files_are_drawn_from_one_set_of_figures(folder, monkeypatch):
+    from experiments.report.charts import build
+
+    drawn = []
+    real = build.build_figures
+
+    def count(report):
+        drawn.append(report)
+        return real(report)
+
+    monkeypatch.setattr(build, "build_figures", count)
+    for form in ("markdown", "text"):
+        drawn.clear()
+        assert run_command(["report", str(folder), "--format", form]) == 0
+        assert len(drawn) == 1
+
+
+def test_a_figure_that_cannot_be_drawn_leaves_the_tables(folder, capsys, monkeypatch):
+    import vl_convert
+
+    def fail(*_arguments, **_options):
+        raise ValueError("the scripts failed")
+
+    monkeypatch.setattr(vl_convert, "vegalite_to_svg", fail)
+    assert run_command(["report", str(folder)]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("kmeans\n")
+    assert printed.err.startswith("note: The figure 'time-by-phase' cannot be drawn")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
+import html
 import itertools
 import json
 import math
@@ -18,11 +20,14 @@ from experiments.report.charts.figure import spec
 from experiments.report.given import list_given
 from experiments.report.html import as_page
 from experiments.report.html.page import FULL_TABLES
-from experiments.report.html.parts import deciding, lead, main_row
+from experiments.report.html.parts import deciding, lead, main_row, noise
 from experiments.report.html.scripts import as_json, as_script, policy
 from experiments.report.html.sorting import sort_value
+from experiments.report.markdown import as_markdown
 from experiments.report.parameters import list_parameters
 from experiments.report.points import at_points
+from experiments.report.shortened import shorten, tell_rest
+from experiments.report.text import markdown
 from experiments.report.write import write_report
 
 HOSTILE = (
@@ -132,7 +137,7 @@ def test_question_answer_and_what_decides_it_come_first(full):
         text.index(part)
         for part in (
             "<h1",
-            'class="answer"',
+            '<p class="answer',
             'id="deciding"',
             'id="tables"',
             'id="given"',
@@ -405,3 +410,98 @@ def test_all_files_of_a_report_are_written_and_written_again(full):
     assert first.html.read_text(encoding="utf-8") == before
     left = {one.name for one in full.folder.iterdir() if one.name.startswith(".")}
     assert not left
+
+
+def test_all_that_a_page_tells_of_the_engines_is_in_markdown_too(full):
+    page, text = Page(as_page(full)), as_markdown(full)
+    heads = {one.rstrip() for one in page.text_of("h2")} - {"Answer", "Versions and host"}
+    missing = {
+        head for head in heads - {"Accuracy, time and resources"} if f"## {head}\n" not in text
+    }
+    assert missing == set()
+    given = list_given(full)
+    assert given.rows
+    for row in given.rows:
+        assert (
+            f"| {markdown(row.label)} | {' | '.join(markdown(c or '-') for c in row.cells)} |"
+            in (text)
+        )
+    told = [one for engine in list_parameters(full) for one in engine.parameters if one.told]
+    assert {one.verdict for one in told} == {"converted", "rejected"}
+    for one in told:
+        assert one.why
+        assert f"- **{markdown(one.name)}** {markdown(one.fate)}" in text
+        assert f"{one.name} {one.fate}" in page.text_of("li")
+
+
+def test_what_differs_between_points_is_told_of_parameters_in_markdown(runs, tmp_path):
+    points = tuple({"dataset.n_samples": number} for number in (10, 20, 30))
+    records = [one for point in points for one in runs.complete(("dask",), point=point)]
+    for one in records:
+        if one["point"]["dataset.n_samples"] > 10:
+            tol, n_init = one["parameters"]
+            one["parameters"] = [{**tol, "value": 0.5}, n_init]
+    text = as_markdown(build_report(runs.write(tmp_path, records, points=points)))
+    assert "- **tol** 0.0001 becomes tol 0.000321 at dataset.n\\_samples = 10. dask-ml" in (
+        text.replace("n_samples", "n\\_samples")
+    )
+    assert "| tol | 0.0001 | converted | tol | 0.5 | " in text
+
+
+def test_the_noise_of_a_sweep_is_told_of_its_greatest_value(runs, tmp_path):
+    # written in an order of their own
+    sizes = (1_000, 100_000, 10_000)
+    points = tuple({"dataset.n_samples": size} for size in sizes)
+    records = []
+    for size, point in zip(sizes, points, strict=True):
+        for number in range(3):
+            made = runs.complete(("sklearn", "dask"), point=point, round=number)
+            again = runs.complete(("sklearn",), point=point, round=number)
+            for one in again:
+                one["null_run"] = True
+                for phase in one["phases"]:
+                    phase["wall_s"] *= 1 + size / 1e5 + number / 50
+            records += [*made, *again]
+    for one in records:
+        one.setdefault("null_run", False)
+        one["schema"] = 2
+    report = build_report(runs.write(tmp_path, records, points=points, rounds=3))
+    told = noise(report)
+    assert told == report.sweeps[0].noise
+    assert "at 100,000 rows: a second scikit-learn took 2" in told
+    first_screen = html.unescape(as_page(report).partition("<nav")[0])
+    assert told in first_screen
+    for table in report.tables:
+        assert table.null_run not in first_screen
+
+
+def test_a_null_run_that_was_asked_for_and_not_made_is_told_in_the_first_screen(runs, tmp_path):
+    records = runs.complete(("sklearn", "dask"))
+    folder = runs.write(tmp_path, records, engines=("sklearn", "dask"))
+    path = folder / "definition.yaml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("warm_repeats: 1", "warm_repeats: 1, null_run: true"))
+    report = build_report(folder)
+    assert "is not known" in noise(report)
+    assert noise(report) in html.unescape(as_page(report).partition("<nav")[0])
+
+
+def test_a_long_answer_is_small_and_its_first_sentence_leads(full):
+    short = as_page(full)
+    assert '<p class="answer">' in short or '<p class="answer long">' in short
+    sentence = f"Dask is {'much ' * 60}slower."
+    text = as_page(dataclasses.replace(full, answer=f"{sentence} More cores may change it."))
+    assert f'<p class="answer long">{sentence}</p>' in text
+    assert '<p class="quiet">More cores may change it.</p>' in text
+    text = as_page(dataclasses.replace(full, answer="Dask is slower. More cores may change it."))
+    assert '<p class="answer">Dask is slower.</p>' in text
+
+
+def test_what_is_left_out_of_a_list_is_counted():
+    assert shorten(range(10), 3) == [0, 1, 2]
+    assert shorten(range(10), 3, foot=2) == [0, 1, 2, 8, 9]
+    assert shorten((1, 2, 3), 3) == (1, 2, 3)
+    assert shorten(tuple(range(5)), 3, foot=2) == (0, 1, 2, 3, 4)
+    assert tell_rest(range(1_210), 10) == "And 1,200 more, which records.jsonl has."
+    assert tell_rest(range(10), 8, foot=2) == ""
+    assert tell_rest(range(3)) == ""

@@ -54,6 +54,12 @@ def test_memory_is_shown_in_binary_units(value, shown):
         (0.0432, "0.043x"),
         (4.12, "4.1x"),
         (9.96, "10x"),
+        # what is not 1 is not shown as 1, unless no digit would tell
+        (1.04, "1.04x"),
+        (0.9996, "0.9996x"),
+        (1.0000001, "1.0x"),
+        (1e-9, "1.0e-09x"),
+        (2e9, "2.0e+09x"),
         (15.7, "16x"),
         (1234.5, "1,234x"),
     ],
@@ -91,8 +97,12 @@ def test_scores_that_differ_in_the_fifth_digit_are_shown_apart(value):
     assert numbers.score(value) != numbers.score(value * 1.00002)
 
 
-def test_ranges_use_one_unit_and_the_same_decimals():
-    assert numbers.seconds_range(0.9, 12.34) == "0.9-12.3 s"
+def test_ranges_have_the_digits_of_single_values_and_one_unit_where_that_loses_none():
+    assert numbers.seconds_range(0.9, 12.34) == "0.900-12.3 s"
+    # never 0 for what is above it, whatever the other bound is
+    assert numbers.seconds_range(0.0004, 1.23) == "0.400 ms-1.23 s"
+    assert numbers.seconds_range(1e-9, 0.5) == "1.00e-09 s-500 ms"
+    assert numbers.seconds_range(0, 1.23) == "0-1.23 s"
     assert numbers.seconds_range(0.0119, 0.0131) == "11.9-13.1 ms"
     assert numbers.memory_range(1.5 * 2**20, 2 * 2**20) == "1.50-2.00 MiB"
     assert numbers.memory_range(2**20, 2**30) == "1.00 MiB-1.00 GiB"

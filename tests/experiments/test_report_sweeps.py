@@ -14,6 +14,7 @@ from experiments.report.markdown import as_markdown
 from experiments.report.notebook import as_html
 from experiments.report.sweeps.tables import sweep_sections, sweep_tables, tell_others
 from experiments.report.terminal import as_text
+from experiments.statistics.bootstrap import estimate_ratio
 
 ROWS = "dataset.n_samples"
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
@@ -46,11 +47,13 @@ def sweep_run(runs, tmp_path):
         spread=0.03,
         start=None,
         outcomes=None,
+        lost=None,
         null=None,
         iterations=17,
         **other,
     ):
         records, points = [], []
+        turns = {engine: place for place, engine in enumerate(engines)}
         for beside in held:
             for size in sizes:
                 point = {key: size, **beside}
@@ -59,9 +62,13 @@ def sweep_run(runs, tmp_path):
                     run = [(engine, False) for engine in engines]
                     run += [("sklearn", True)] if null is not None else []
                     for engine, again in run:
+                        if lost == (engine, size, number):
+                            continue
                         outcome = (outcomes or {}).get((engine, str(size)), "completed")
                         for repeat in (0, 1):
-                            off = spread * (number - (rounds - 1) / 2)
+                            # each engine has its slow round elsewhere, so that ratios vary
+                            turn = (number + turns[engine] + 3 * again) % rounds
+                            off = spread * (turn - (rounds - 1) / 2)
                             took = seconds(engine, size) * math.exp(off)
                             took *= (null(size) if callable(null) else null) if again else 1
                             phases = [runs.phase("fit", took * (2 if repeat == 0 else 1))]
@@ -371,6 +378,10 @@ def test_two_keys_give_one_sweep_for_each_value_of_the_other(sweep_run):
         ("dataset.seed", (1, 2, 3)),
         ("workload.tol", (1e-4, 1e-3, 1e-2)),
         ("measure.warm_repeats", (1, 2, 3)),
+        ("workload.max_depth", (4, 16, 64)),
+        ("workload.max_iter", (10, 100, 1000)),
+        ("dataset.levels", (2, 4, 8)),
+        ("dataset.centers", (2, 4, 8)),
         ("dataset.n_samples", ([10, 20], [30, 40])),
     ],
 )
@@ -388,22 +399,22 @@ def test_what_is_no_amount_of_work_has_no_line_and_no_crossover(sweep_run, key, 
 
 
 @pytest.mark.parametrize(
-    ("key", "told"),
+    ("key", "told", "kind"),
     [
-        ("dataset.n_features", "4 to 64 features"),
-        ("workload.n_clusters", "4 to 64 clusters"),
-        ("workload.parameters.n_estimators", "4 to 64 trees"),
-        ("workload.max_depth", "max_depth 4 to 64"),
+        ("dataset.n_features", "4 to 64 features", "size"),
+        ("workload.n_clusters", "4 to 64 clusters", "size"),
+        ("workload.parameters.n_estimators", "4 to 64 trees", "size"),
+        ("workload.max_depth", "max_depth 4 to 64", "other"),
     ],
 )
-def test_values_are_told_with_what_they_count(sweep_run, key, told):
+def test_values_are_told_with_what_they_count(sweep_run, key, told, kind):
     report = sweep_run(
         sizes=(4, 16, 64),
         key=key,
         engines=("sklearn", "dask"),
         seconds=lambda engine, size: size * (1.0 if engine == "sklearn" else 0.5),
     )
-    assert report.sweeps[0].kind == "size"
+    assert report.sweeps[0].kind == kind
     assert told in report.answer
 
 
@@ -563,3 +574,202 @@ def test_a_run_without_records_has_no_sweep(runs, tmp_path):
     report = build_report(folder)
     assert report.sweeps == ()
     assert report.answer == ""
+
+
+def shown_seconds(text):
+    """Return the seconds of a text such as ``"1.20 s"`` or ``"31.0 ms"``."""
+    number, unit = text.split()
+    return float(number.replace(",", "")) * {"s": 1, "ms": 1e-3}[unit]
+
+
+def test_every_ratio_of_a_sweep_is_that_of_the_two_times_shown(sweep_run):
+    def jumps(engine, size):
+        # so that the mean over rounds is not the median of all
+        jumps.calls += 1
+        return line(engine, size) * (1 + (jumps.calls % 7 == 0))
+
+    jumps.calls = 0
+    for rounds in (5, 2):
+        sweep = sweep_run(seconds=jumps, rounds=rounds, spread=0.2).sweeps[0]
+        table = sweep_tables(sweep)[0]
+        checked = 0
+        for row in table.rows[: len(SIZES)]:
+            baseline = shown_seconds(row[1].split("\n")[0])
+            for cell in row[2:]:
+                shown, ratio = re.fullmatch(r"(.+) \(~?(.+)x\)", cell.split("\n")[0]).groups()
+                expected = shown_seconds(shown) / baseline
+                assert float(ratio.replace(",", "")) == pytest.approx(expected, rel=0.06)
+                checked += 1
+        assert checked == 2 * len(SIZES)
+        for one in comparison_points(sweep):
+            of, to = one
+            assert of[0] / to == pytest.approx(of[1], rel=1e-12)
+
+
+def comparison_points(sweep):
+    """Return for every comparison at a value: what is shown of the engine, and of the baseline."""
+    series = {one.title: {point.value: point for point in one.points} for one in sweep.series}
+    for one in sweep.comparisons:
+        for point in one.points:
+            of = series[one.title][point.value].typical
+            yield (of, point.times), series[sweep.baseline][point.value].typical
+
+
+def test_times_are_said_to_be_medians_only_where_there_is_no_interval(sweep_run):
+    told = "Times are the geometric mean over rounds of the median of each."
+    assert told in sweep_tables(sweep_run().sweeps[0])[0].legend
+    legend = sweep_tables(sweep_run(rounds=2).sweeps[0])[0].legend
+    assert "Times are medians of all repeats" in legend
+    assert "geometric" not in legend
+
+
+def test_the_legend_explains_a_ratio_only_where_there_is_one(sweep_run):
+    alone = sweep_run(engines=("sklearn",))
+    assert "times as much" not in sweep_tables(alone.sweeps[0])[0].legend
+    assert "x: times as much as scikit-learn" in sweep_tables(sweep_run().sweeps[0])[0].legend
+
+
+def test_rounds_of_engines_stand_beside_each_other(sweep_run):
+    report = sweep_run(rounds=5, lost=("dask", 10_000, 1))
+    sklearn, dask, _ = report.sweeps[0].series
+    assert [bool(one) for one in dask.points[0].rounds] == [True, False, True, True, True]
+    assert [bool(one) for one in sklearn.points[0].rounds] == [True] * 5
+    assert dask.points[0].counts
+    at = {one.value: one for one in comparison(report, "dask").points}
+    assert at[10_000].ratio == estimate_ratio(dask.points[0].rounds, sklearn.points[0].rounds)
+    assert at[100_000].ratio == estimate_ratio(
+        dask.points[1].rounds, sklearn.points[1].rounds, paired=True
+    )
+
+
+def test_what_only_the_lines_show_is_said_to_be_by_the_lines(sweep_run):
+    ratios = {10_000: 0.85, 100_000: 0.92, 1_000_000: 0.85, 10_000_000: 0.85}
+    report = sweep_run(
+        engines=("sklearn", "dask"),
+        seconds=lambda engine, size: size * 1e-6 * (ratios[size] if engine == "dask" else 1),
+        spread=0.035,
+    )
+    one = comparison(report, "dask")
+    shown = [point.value for point in one.points if point.verdict == "faster"]
+    assert one.crossover.verdict == "always"
+    assert shown == [10_000, 1_000_000, 10_000_000]
+    assert (
+        "By the fitted lines, Dask is faster than scikit-learn at every size measured (10,000 to "
+        "10,000,000 rows); single sizes show it at 10,000 rows, 1,000,000 rows and 10,000,000 "
+        "rows only"
+    ).lower() in report.answer.lower()
+
+
+def test_a_crossover_that_no_single_size_shows_is_said_to_be_by_the_lines(sweep_run):
+    ratios = {10_000: 1.5, 100_000: 1.2, 1_000_000: 0.93, 10_000_000: 0.93}
+    report = sweep_run(
+        engines=("sklearn", "dask"),
+        seconds=lambda engine, size: (
+            (0.02 + size * 1e-6) * (ratios[size] if engine == "dask" else 1)
+        ),
+        spread=0.03,
+    )
+    points = comparison(report, "dask").points
+    assert not [one for one in points if one.verdict == "faster"]
+    assert "Dask is faster" not in report.answer.replace("By the fitted lines, Dask is faster", "")
+
+
+def test_never_is_shown_only_where_each_size_shows_it(sweep_run):
+    ratios = {10_000: 1.15, 100_000: 1.12, 1_000_000: 1.15, 10_000_000: 1.15}
+    report = sweep_run(
+        engines=("sklearn", "dask", "spark"),
+        seconds=lambda engine, size: (
+            size * 1e-6 * {"sklearn": 1, "dask": ratios[size], "spark": 3}[engine]
+        ),
+        spread=0.03,
+    )
+    assert [one.crossover.verdict for one in report.sweeps[0].comparisons] == ["never", "never"]
+    verdicts = {point.verdict for point in comparison(report, "dask").points}
+    assert verdicts == {"slower", "no difference shown"}
+    assert "Dask is never shown to be faster than scikit-learn up to" in report.answer
+    assert "Spark is never faster than scikit-learn up to" in report.answer
+
+
+def test_the_noise_floor_is_that_of_the_greatest_size_with_its_name(sweep_run):
+    report = sweep_run(null=lambda size: 1.5 if size == 10_000 else 1.02)
+    sweep = report.sweeps[0]
+    assert [one.factor > 1.4 for one in sweep.floors] == [True, False, False, False]
+    assert sweep.noise.startswith(
+        "Noise floor of the warm fit at 10,000,000 rows: a second scikit-learn took 1.02 times as "
+        "long as the first (95 % interval "
+    )
+    assert "are told as no difference shown. At the other sizes the floor is between" in sweep.noise
+    assert sweep_run().sweeps[0].noise == ""
+    assert as_data(report)["sweeps"][0]["noise"] == sweep.noise
+    assert sweep.noise in sweep_tables(sweep)[0].legend
+
+
+def test_a_speed_up_within_the_noise_is_no_gain(sweep_run):
+    cores = {
+        "sizes": (1, 2, 4),
+        "key": "resources.cores",
+        "seconds": lambda _, cores: 1 + 0.4 / cores,
+        "engines": ("sklearn", "dask"),
+        "spread": 0.01,
+    }
+    assert "no gain shown" not in sweep_run(**cores).answer
+    noisy = sweep_run(**cores, null=lambda cores: 2.0 if cores == 4 else 1.01)
+    assert noisy.answer.count("no gain shown") == 2
+
+
+def test_a_division_of_workers_within_the_noise_shows_no_difference(sweep_run):
+    workers = {
+        "sizes": (1, 2),
+        "key": "engines.dask.workers",
+        "seconds": lambda engine, workers: 1 + 0.2 * workers * (engine == "dask"),
+        "engines": ("sklearn", "dask"),
+        "spread": 0.01,
+    }
+    assert "Dask takes 1.20 s with 1 worker and 1.40 s with 2, all on the same cores" in (
+        sweep_run(**workers).answer
+    )
+    noisy = sweep_run(**workers, null=1.5)
+    assert "1.40 s with 2 (no difference shown)" in noisy.answer
+
+
+def test_a_sweep_of_workers_says_why_it_has_no_efficiency(sweep_run):
+    report = sweep_run(sizes=(1, 2), key="engines.dask.workers", seconds=lambda _, n: n)
+    told = "so there is neither speed-up nor efficiency. A sweep of resources.cores has both."
+    assert told in sweep_tables(report.sweeps[0])[0].legend
+    assert told in as_markdown(report)
+
+
+def test_rows_and_cores_tell_from_which_size_all_cores_beat_one_thread(sweep_run):
+    def seconds(engine, size):
+        return {"sklearn": 1e-6 * size, "dask": 1.0 + 4e-7 * size}[engine]
+
+    report = sweep_run(
+        engines=("sklearn", "dask"),
+        seconds=seconds,
+        held=({"resources.cores": 1}, {"resources.cores": 4}),
+        spread=0.01,
+    )
+    main = {
+        one.held["resources.cores"]: one
+        for one in report.sweeps
+        if (one.key, one.measure) == (ROWS, "fit_warm")
+    }
+    assert main[1].single is None
+    single = main[4].single
+    assert single.baseline == "scikit-learn on one core"
+    ((title, found),) = single.crossovers
+    assert title == "Dask on 4 cores"
+    assert found.low < 1 / 6e-7 < found.high
+    told = "Dask on 4 cores is faster than scikit-learn on one core from about 1,6"
+    assert told in single.answer
+    assert told in report.answer
+    assert single.answer in main[4].answer
+    # rounds of two points are no pairs
+    of, to = (main[cores].series[place].points[0] for cores, place in ((4, 1), (1, 0)))
+    assert single.comparisons[0].points[0].ratio == estimate_ratio(of.rounds, to.rounds)
+
+
+def test_without_one_core_in_a_sweep_nothing_is_said_of_one_thread(sweep_run):
+    report = sweep_run(held=({"resources.cores": 2}, {"resources.cores": 4}))
+    assert {one.single for one in report.sweeps} == {None}
+    assert "on one core" not in report.sweeps[0].answer

@@ -142,3 +142,23 @@ def test_sizes_that_hardly_differ_and_times_that_differ_wildly_give_numbers():
             found = fit_growth(measured(1.0, 1e-6, sizes, spread=3.0, seed=seed))
             values = [found.fixed, found.per_unit]
             assert all(0 <= one.low <= one.value <= one.high < math.inf for one in values)
+
+
+def test_costs_lie_in_their_intervals_also_where_sizes_vary_unlike():
+    trials, spreads, held = 500, (0.08, 0.03, 0.12, 0.36), np.zeros(2)
+    rng = np.random.default_rng(9)
+    for _ in range(trials):
+        points = [
+            Point(size, tuple((float((2 + 1e-6 * size) * math.exp(one)),) for one in noise))
+            for size, noise in zip(
+                DECADES, np.array(spreads)[:, None] * rng.standard_normal((4, 3)), strict=True
+            )
+        ]
+        found = fit_growth(points)
+        held += (
+            found.fixed.low <= 2 <= found.fixed.high,
+            found.per_unit.low <= 1e-6 <= found.per_unit.high,
+        )
+    # where spreads are unlike and rounds few, rather too wide than too narrow
+    assert np.all(held / trials >= 0.93)
+    assert np.all(held / trials <= 0.99)

@@ -206,3 +206,92 @@ print([name for name in ("numpy", "scipy", "pandas") if name in sys.modules])
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+# what both sides share in a round, and what each has of its own
+PAIRS = {
+    "independent": (0.0, 0.1, 0.1),
+    "a drift that both share": (0.3, 0.03, 0.03),
+    "spreads that differ": (0.0, 0.03, 0.4),
+    "both": (0.2, 0.4, 0.03),
+}
+
+
+def paired(seed, rounds, shared, of, to, *, trials=TRIALS):
+    """Return single times of two engines that took turns, as lists of shape (trials, rounds, 1)."""
+    rng = np.random.default_rng(seed)
+    shape = (trials, rounds, 1)
+    drift = shared * rng.standard_normal(shape)
+    return tuple(
+        (typical * np.exp(drift + own * rng.standard_normal(shape))).tolist()
+        for typical, own in ((12.0, of), (3.0, to))
+    )
+
+
+@pytest.mark.parametrize("spreads", PAIRS.values(), ids=PAIRS)
+@pytest.mark.parametrize("rounds", [3, 5, 10])
+def test_the_ratio_of_engines_that_took_turns_holds_in_95_percent_of_runs(rounds, spreads):
+    pairs = zip(*paired(rounds, rounds, *spreads), strict=True)
+    ratios = [estimate_ratio(*one, paired=True) for one in pairs]
+    assert 0.93 <= coverage(ratios, 4.0) <= 0.97
+
+
+def test_pairs_make_a_ratio_of_what_rounds_share_as_narrow_as_it_is():
+    pairs = list(zip(*paired(6, 5, *PAIRS["a drift that both share"], trials=500), strict=True))
+    of_pairs = [estimate_ratio(*one, paired=True) for one in pairs]
+    apart = [estimate_ratio(*one) for one in pairs]
+    assert coverage(apart, 4.0) > 0.99
+
+    def width(ratios):
+        return np.median([math.log(one.high / one.low) for one in ratios])
+
+    assert width(of_pairs) < width(apart) / 5
+
+
+def test_the_interval_of_a_paired_ratio_is_that_of_the_paired_t_test():
+    of, to = [1.2, 1.5, 1.1, 1.3], [0.5, 0.9, 0.6, 0.7]
+    expected = scipy.stats.ttest_rel(np.log(of), np.log(to)).confidence_interval(CONFIDENCE)
+    first, second = ([[one] for one in values] for values in (of, to))
+    found = estimate_ratio(first, second, paired=True)
+    assert (found.low, found.high) == pytest.approx(
+        (math.exp(expected.low), math.exp(expected.high)), rel=1e-9
+    )
+    assert found.value == estimate(first).value / estimate(second).value
+    assert found.rounds == 4
+
+
+def test_rounds_that_neither_side_has_leave_the_others_in_pairs():
+    of, to = [[2.0], [3.1], [7.9], [4.0]], [[1.0], [1.5], [4.0], [2.1]]
+    gaps = [[*one[:2], [], *one[2:]] for one in (of, to)]
+    assert estimate_ratio(*gaps, paired=True) == estimate_ratio(of, to, paired=True)
+    assert estimate_ratio(gaps[0], [*gaps[1], []], paired=True) == estimate_ratio(
+        of, to, paired=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("of", "to"),
+    [
+        ([[2.0], [3.1], [7.9], [4.0]], [[1.0], [], [4.0], [2.1]]),
+        ([[2.0], [3.1], [7.9], [4.0]], [[1.0], [1.5], [4.0]]),
+        ([[2.0], [], [7.9], [4.0]], [[1.0], [1.5], [4.0], []]),
+    ],
+    ids=["a gap", "a round less", "gaps elsewhere"],
+)
+def test_where_a_round_lacks_one_side_the_ratio_is_that_of_independent_sides(of, to):
+    found = estimate_ratio(of, to, paired=True)
+    assert found == estimate_ratio(of, to)
+    # of what is shown of either
+    assert found.value == pytest.approx(estimate(of).value / estimate(to).value, rel=1e-12)
+    assert found.has_interval
+
+
+def test_two_pairs_are_too_few_for_an_interval():
+    found = estimate_ratio([[2.0], [2.1]], [[1.0], [1.0]], paired=True)
+    assert not found.has_interval
+    assert found.rounds == 2
+
+
+@given(ROUNDS)
+def test_what_is_the_same_in_every_round_is_as_much_without_doubt(rounds):
+    assert estimate_ratio(rounds, rounds, paired=True) == Estimate(1.0, 1.0, 1.0, len(rounds))

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from experiments.statistics.bootstrap import Estimate, estimate_ratio
-from experiments.statistics.noise import NoiseFloor, apart, difference_shown, noise_floor
+from experiments.statistics.noise import (
+    NoiseFloor,
+    apart,
+    difference_shown,
+    greater_floor,
+    noise_floor,
+)
 
 
 def times(rng, typical, rounds=5, spread=0.05):
@@ -85,3 +91,18 @@ def test_a_drift_between_rounds_and_null_run_is_not_taken_for_a_difference():
 def test_half_and_twice_lie_equally_far_from_1():
     assert apart(0.5) == apart(2.0) == 2.0
     assert apart(0.0) == math.inf
+
+
+def test_a_drift_between_rounds_that_null_run_and_baseline_share_is_no_noise():
+    rng = np.random.default_rng(3)
+    baseline = times(rng, 3.0, spread=0.5)
+    null = [(one * factor,) for (one,), (factor,) in zip(baseline, times(rng, 1.0), strict=True)]
+    floor = noise_floor(baseline, null, paired=True)
+    assert floor.ratio == estimate_ratio(null, baseline, paired=True)
+    assert floor.factor < 1.2 < noise_floor(baseline, null).factor
+
+
+def test_the_floor_of_two_places_is_the_greater_one():
+    low, high = (NoiseFloor(Estimate(one, None, None, 1), one) for one in (1.1, 1.4))
+    assert greater_floor(low, None, high) == greater_floor(high, low) == high
+    assert greater_floor(None, None) is None

@@ -70,3 +70,11 @@ def test_being_faster_must_be_shown_to_count():
     floor = NoiseFloor(Estimate(1.5, None, None, 1), 1.5)
     assert cost([point(2, 3.0), point(4, 2.0)], one_thread) == 2
     assert cost([point(2, 3.0), point(4, 2.0)], one_thread, floor) == 4
+
+
+def test_each_number_of_workers_must_beat_one_thread_beyond_its_own_noise():
+    one_thread = point(1, 4.0, seed=1).rounds
+    points = [point(2, 3.0), point(4, 2.0)]
+    floor = NoiseFloor(Estimate(1.5, None, None, 1), 1.5)
+    assert cost(points, one_thread, {2: floor, 4: None}) == 4
+    assert cost(points, one_thread, {4: floor}) == 2

@@ -330,7 +330,7 @@ def test_a_crash_keeps_the_rounds_before_it(project):
         child.kill()
 
     def test_crash(bench_experiment, monkeypatch):
-        from experiments.pytest_plugin.turns import Turns
+        from enginebench_pytest.turns import Turns
         bring, rounds = Turns._bring, []
 
         def strike(turns):
@@ -568,10 +568,164 @@ def test_a_session_that_uses_none_of_it_loads_none_of_it(project):
         loaded = {name.partition(".")[0] for name in sys.modules}
         heavy = {"numpy", "pandas", "pyarrow", "pydantic", "sklearn", "dask", "psutil", "xgboost"}
         assert not loaded & heavy
-        ours = {name for name in sys.modules if name.startswith(("experiments.", "engines."))}
-        assert ours <= {"experiments.pytest_plugin"}
+        assert not loaded & {"engines", "experiments"}
     """
     project.run(source, engines=None)
+
+
+@pytest.fixture(params=["pytest", "python -m pytest"])
+def start(request, project):
+    """Return a function that starts pytest as a person does, of whom pytester knows nothing."""
+    program = {
+        "pytest": [Path(sys.executable).with_name("pytest")],
+        "python -m pytest": [sys.executable, "-m", "pytest"],
+    }[request.param]
+
+    def run(*arguments):
+        return subprocess.run(
+            [*program, "-W", "error", "-p", "no:cacheprovider", *arguments],
+            cwd=project.path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture
+def own_packages(project):
+    """Let the project have packages that are called as two of ours."""
+    for name in ("experiments", "engines"):
+        (project.path / name).mkdir()
+        (project.path / name / "__init__.py").touch()
+        (project.path / name / "foo.py").write_text(f"NAME = {name!r}\n")
+
+
+def test_a_project_with_packages_of_the_same_names_imports_its_own(project, own_packages, start):
+    project.write("""
+    import pytest
+    from engines.foo import NAME as ENGINES
+    from experiments.foo import NAME as EXPERIMENTS
+
+    @pytest.mark.parametrize("number", [1, 2])
+    def test_own(number, benchmark, request):
+        assert request.config.pluginmanager.hasplugin("enginebench")
+        assert (benchmark(lambda: ENGINES), EXPERIMENTS) == ("engines", "experiments")
+    """)
+    done = start()
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("fixture", ["engine", "bench_experiment"])
+def test_an_engine_beside_packages_of_the_same_names_is_refused_in_a_sentence(
+    project, own_packages, start, fixture
+):
+    project.write(f"""
+    import experiments.foo
+
+    def test_it({fixture}):
+        pass
+    """)
+    done = start()
+    assert done.returncode == pytest.ExitCode.INTERRUPTED
+    assert "need the package 'engines' of enginebench, and here another one has" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("group", ["parser", "parser.getgroup('enginebench')"])
+def test_an_option_of_the_project_of_the_same_name_stays_its_own(project, group):
+    project.pytester.makeconftest(f"""
+    def pytest_addoption(parser):
+        {group}.addoption("--engines", action="store", help="of trains")
+    """)
+    source = """
+    def test_own(request):
+        assert request.config.getoption("--engines") == "steam"
+
+    def test_ours(engine_name):
+        assert engine_name == "dask"
+    """
+    ours = "--enginebench-engines=dask"
+    for own in (["--engines=steam"], ["--engines", "steam"]):
+        result = project.run(source, *own, ours, engines=None)
+        assert result.parseoutcomes()["passed"] == 2
+    result = project.pytester.runpytest_subprocess("--enginebench-engines=sparc")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--enginebench-engines: there is no engine 'sparc'; choose *"])
+    # its own option was refused in this place by nobody
+    assert "of trains" in project.pytester.runpytest_subprocess("--help").stdout.str()
+
+
+def test_the_name_of_an_engine_is_no_path_that_hides_the_options_of_a_project(project):
+    project.pytester.makeini("[pytest]\ntestpaths = checks")
+    (project.path / "checks").mkdir()
+    (project.path / "checks" / "conftest.py").write_text(
+        "def pytest_addoption(parser):\n    parser.addoption('--fuel')\n"
+    )
+    (project.path / "checks" / "test_fuel.py").write_text(
+        "def test_fuel(request, engine_name):\n"
+        "    assert (request.config.getoption('fuel'), engine_name) == ('coal', 'sklearn')\n"
+    )
+    arguments = ("--engines", "sklearn", "--fuel=coal")
+    result = project.pytester.runpytest_subprocess(*arguments)
+    assert result.parseoutcomes() == {"passed": 1}
+
+
+def test_the_plugin_can_be_left_out(project):
+    project.write("def test_it(engine):\n    pass\n")
+    result = project.pytester.runpytest_subprocess("-p", "no:enginebench")
+    result.stdout.fnmatch_lines(["*fixture 'engine' not found"])
+
+
+def test_a_group_has_the_other_parameters_whatever_ids_a_project_gives_its_tests(project):
+    project.pytester.makeconftest("""
+    def pytest_make_parametrize_id(config, val, argname):
+        return f"{argname} is {val}"
+    """)
+    source = """
+    import pytest
+
+    @pytest.mark.parametrize("rows", [10, 20])
+    @pytest.mark.parametrize("kind", [dict(a=1), dict(a=2)])
+    def test_own(engine, benchmark, rows, kind):
+        benchmark.pedantic(len, args=("abc",))
+    """
+    saved = project.bench(source, engines="sklearn,dask")
+    assert len(saved) == 8
+    groups = [one["group"] for one in saved.values()]
+    assert {group: groups.count(group) for group in groups} == {
+        f"test_own[kind is {{'a': {kind}}}-rows is {rows}]": 2
+        for rows in (10, 20)
+        for kind in (1, 2)
+    }
+
+
+def test_nothing_stands_between_the_timer_and_the_function_and_its_calls_are_counted(project):
+    source = """
+    import inspect
+    import time
+
+    CALLS = []
+
+    def work():
+        CALLS.append(inspect.currentframe().f_back.f_code.co_filename)
+        until = time.thread_time() + 0.05
+        while time.thread_time() < until:
+            pass
+
+    def test_work(engine, benchmark):
+        benchmark(work)
+        assert {path.rpartition("/")[2] for path in CALLS if "cProfile" not in path} == {
+            "fixture.py"
+        }
+        benchmark.extra_info["calls"] = len(CALLS)
+    """
+    for profile in ((), ("--benchmark-cprofile=tottime",)):
+        (one,) = project.bench(source, *profile).values()
+        assert one["extra_info"]["calls"] > 5
+        assert 0.05 <= one["extra_info"]["cpu_s"] < 0.06
 
 
 def test_the_plugin_works_without_pytest_benchmark_for_those_who_only_need_an_engine(project):

@@ -22,6 +22,7 @@ from experiments.report.charts.marks import (
     shape_of,
     told,
     tooltips,
+    typical,
 )
 from experiments.report.numbers import score
 from experiments.report.rows import rounds_of
@@ -29,7 +30,6 @@ from experiments.report.summary import summarise
 from experiments.report.text import clean
 from experiments.report.wording import metric_title
 from experiments.report.work import TASKS
-from experiments.statistics.bootstrap import estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -138,7 +138,7 @@ def _dot(lane: Lane, column: Column, phase: str, metric: str, *, warm: bool) -> 
     if not column.answered:
         return None
     rounds = rounds_of(column, lambda one: one.of_phase(phase, lambda at: at.wall_s, warm=warm))
-    took = estimate([[value for value in one if value > 0] for one in rounds])
+    took = typical(rounds)
     known = [one for one in column.metric(metric) if one is not None and math.isfinite(one)]
     scores = summarise(known)
     if took is None or scores is None:

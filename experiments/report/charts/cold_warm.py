@@ -13,10 +13,10 @@ from experiments.report.charts.marks import (
     interval_text,
     told,
     tooltips,
+    typical,
 )
 from experiments.report.numbers import ratio, seconds
 from experiments.report.rows import rounds_of
-from experiments.statistics.bootstrap import estimate
 
 if TYPE_CHECKING:
     from experiments.report.charts.lanes import Lane
@@ -115,7 +115,7 @@ def _times(column: Column, phase: str, *, warm: bool) -> Estimate | None:
     if not column.answered:
         return None
     rounds = rounds_of(column, lambda one: one.of_phase(phase, lambda at: at.wall_s, warm=warm))
-    return estimate([[value for value in one if value > 0] for one in rounds])
+    return typical(rounds)
 
 
 def _dots(lane: Lane, which: str, one: Estimate) -> dict[str, Any]:

@@ -8,21 +8,32 @@ image has a fixed width and carries the title within.
 from __future__ import annotations
 
 import html
+import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from experiments.errors import RequestError
 from experiments.report.charts.theme import config
 from experiments.report.files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from experiments.report.charts.theme import Theme
 
+Kind: TypeAlias = Literal["svg", "png"]
+
 FIGURES_FOLDER = "figures"
+# how an image of a report begins, by which it is known from what somebody else put beside it
+_SVG_MARK = '<svg role="img" aria-label="'
+_PNG_START = b"\x89PNG\r\n\x1a\n"
+_PNG_MARK = b"Software\0enginebench"
+_LONGEST_MARK = 200
+# length, type and checksum of the header of a PNG, which comes first, and its 13 bytes
+_PNG_HEADER = 12 + 13
 _WIDTH = 560
 # names beside the last marks are measured and have room; this is what is left beyond them
 _PADDING = {"left": 5, "top": 5, "right": 10, "bottom": 5}
@@ -82,12 +93,21 @@ def spec(figure: Figure, theme: Theme = "light") -> dict[str, Any]:
 
 
 def svg(figure: Figure, theme: Theme = "light") -> str:
-    """Return a figure as SVG, with its title and on a background of its own."""
+    """Return a figure as SVG, with its title and on a background of its own.
+
+    Raises
+    ------
+    RequestError
+        If it cannot be drawn.
+    """
     import vl_convert
 
-    text: str = vl_convert.vegalite_to_svg(_image(figure, theme), vl_version=vega_lite_version())
-    told = html.escape(figure.text)
-    return text.replace("<svg ", f'<svg role="img" aria-label="{told}" ', 1)
+    image = _image(figure, theme)
+    try:
+        text: str = vl_convert.vegalite_to_svg(image, vl_version=vega_lite_version())
+    except Exception as exc:  # the library raises whatever its scripts do
+        raise _not_drawn(figure, exc) from exc
+    return text.replace("<svg ", f'{_SVG_MARK}{html.escape(figure.text)}" ', 1)
 
 
 def png(figure: Figure, scale: float = 2, theme: Theme = "light") -> bytes:
@@ -101,34 +121,49 @@ def png(figure: Figure, scale: float = 2, theme: Theme = "light") -> bytes:
         Pixels for each pixel of the SVG.
     theme : {"light", "dark"}
         Paper or a dark page.
+
+    Raises
+    ------
+    RequestError
+        If it cannot be drawn.
     """
     import vl_convert
 
-    content: bytes = vl_convert.vegalite_to_png(
-        _image(figure, theme), vl_version=vega_lite_version(), scale=scale
-    )
-    return content
+    image = _image(figure, theme)
+    try:
+        content: bytes = vl_convert.vegalite_to_png(
+            image, vl_version=vega_lite_version(), scale=scale
+        )
+    except Exception as exc:  # the library raises whatever its scripts do
+        raise _not_drawn(figure, exc) from exc
+    return _marked(content)
 
 
-def write_figures(figures: Sequence[Figure], folder: Path) -> tuple[Path, ...]:
-    """Write figures as SVG into a run folder, each whole or not at all.
+def write_figures(
+    figures: Sequence[Figure], folder: Path, kinds: Sequence[Kind] = ("svg",)
+) -> tuple[Path, ...]:
+    """Write figures into a run folder, each whole or not at all.
+
+    Figures of an earlier report of which there is no new one are removed; other files stay.
 
     Parameters
     ----------
     figures : sequence of Figure
         Any number; none makes no folder.
     folder : pathlib.Path
-        The run folder; the files are ``figures/<key>.svg`` in it.
+        The run folder; the files are ``figures/<key>.svg`` and ``figures/<key>.png`` in it.
+    kinds : sequence of {"svg", "png"}
+        What is written of each figure.
 
     Returns
     -------
     tuple of pathlib.Path
-        One a figure, in their order.
+        All of the first kind in the order of the figures, then those of the next.
 
     Raises
     ------
     RequestError
-        If the folder cannot be written.
+        If the folder cannot be written, or a figure cannot be drawn.
     """
     own = folder / FIGURES_FOLDER
     try:
@@ -136,7 +171,48 @@ def write_figures(figures: Sequence[Figure], folder: Path) -> tuple[Path, ...]:
             own.mkdir(exist_ok=True)
     except OSError as exc:
         raise RequestError(f"The figures in {own} cannot be written: {exc.strerror}.") from exc
-    return tuple(write_whole(own / f"{one.key}.svg", svg(one)) for one in figures)
+    forms: dict[Kind, Callable[[Figure], str | bytes]] = {"svg": svg, "png": png}
+    paths = tuple(
+        write_whole(own / f"{one.key}.{kind}", forms[kind](one))
+        for kind in kinds
+        for one in figures
+    )
+    _remove_others(own, paths)
+    return paths
+
+
+def _remove_others(folder: Path, kept: Sequence[Path]) -> None:
+    """Remove the images of earlier reports, which show what is no longer so."""
+    names = {one.name for one in kept}
+    # what cannot be removed does no harm to the new report
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.name not in names and path.suffix in {".svg", ".png"} and _is_ours(path):
+                path.unlink()
+
+
+def _is_ours(path: Path) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(_LONGEST_MARK)
+    return start.startswith(_SVG_MARK.encode()) or _PNG_MARK in start
+
+
+def _marked(image: bytes) -> bytes:
+    """Return a PNG that says what wrote it, as a text chunk behind its header."""
+    place = len(_PNG_START) + _PNG_HEADER
+    chunk = b"tEXt" + _PNG_MARK
+    mark = (len(_PNG_MARK)).to_bytes(4, "big") + chunk + zlib.crc32(chunk).to_bytes(4, "big")
+    return image[:place] + mark + image[place:]
+
+
+def _not_drawn(figure: Figure, exc: Exception) -> RequestError:
+    reason = str(exc).strip().partition("\n")[0].rstrip(".") or type(exc).__name__
+    return RequestError(
+        f"The figure {figure.key!r} cannot be drawn ({reason}); the tables and "
+        "'enginebench report --format csv' have its numbers."
+    )
 
 
 def _content(figure: Figure) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import statistics
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from experiments.metrics import METRICS
 from experiments.report.charts.theme import LABEL_SIZE
 from experiments.report.numbers import seconds, seconds_range
+from experiments.statistics.bootstrap import estimate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,6 +33,12 @@ _PLACES: dict[str, tuple[Literal["left", "center", "right"], int]] = {
     "center": ("center", 0),
     "right": ("right", 5),
 }
+# An interval from few rounds that differ much may end anywhere: farther from its value than so many
+# times, it would press all else together, and beyond so many seconds it says nothing
+_FARTHEST = 1e3
+_GREATEST_BOUND = 1e15
+# what a logarithmic axis can hold, as powers of ten
+_GREATEST_POWER, END_POWER = 290.0, 300.0
 # the width of a chart on a phone, on which names must not lie on each other either
 _NARROW = 300
 
@@ -102,11 +110,21 @@ def needs_log(values: Iterable[float]) -> bool:
 
 
 def log_domain(values: Iterable[float], *, room: float = 0.06) -> tuple[float, float]:
-    """Return the ends of a logarithmic axis with some room beyond the values, all above 0."""
+    """Return the ends of a logarithmic axis with some room beyond the values, all above 0.
+
+    Values beyond what floating-point numbers can be multiplied by are left out of it.
+    """
     known = [math.log10(value) for value in values if value > 0]
-    low, high = min(known), max(known)
+    low, high = (
+        min(max(one, -_GREATEST_POWER), _GREATEST_POWER) for one in (min(known), max(known))
+    )
     beyond = max(room * (high - low), 0.08)
-    return 10 ** (low - beyond), 10 ** (high + beyond)
+    return 10 ** max(low - beyond, -END_POWER), 10 ** min(high + beyond, END_POWER)
+
+
+def log_share(value: float, low: float, high: float) -> float:
+    """Return where a value stands on a logarithmic axis: 0 at its low end, 1 at its high one."""
+    return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))
 
 
 def log_ticks(low: float, high: float) -> list[float]:
@@ -169,7 +187,7 @@ class SecondsAxis:
     def share(self, value: float) -> float:
         """Return where a value stands from left to right, between 0 and 1."""
         if self.logarithmic:
-            return math.log(value / self.low) / math.log(self.high / self.low)
+            return log_share(value, self.low, self.high)
         return value / self.high
 
     def encode(self, title: str) -> Any:
@@ -263,25 +281,56 @@ def place_above(marks: Sequence[Named]) -> list[tuple[float, str]]:
     return found
 
 
-def told(estimate: Estimate) -> str:
+def typical(rounds: Iterable[Sequence[float]]) -> Estimate | None:
+    """Return the value that the tables show of some rounds, with its interval.
+
+    Parameters
+    ----------
+    rounds : iterable of sequence of float
+        Seconds of each repeat of each round; what is not above 0 is passed over.
+
+    Returns
+    -------
+    Estimate or None
+        None without a value. Where there are too few rounds for an interval its value is the
+        median of all repeats.
+    """
+    known = [[value for value in one if value > 0] for one in rounds]
+    found = estimate(known)
+    if found is None or found.has_interval:
+        return found
+    return replace(found, value=statistics.median(value for one in known for value in one))
+
+
+def told(one: Estimate) -> str:
     """Return seconds with their interval, where there is one: ``"1.20 s (1.10-1.31 s)"``."""
-    if estimate.low is None or estimate.high is None:
-        return seconds(estimate.value)
-    return f"{seconds(estimate.value)} ({seconds_range(estimate.low, estimate.high)})"
+    if not one.has_interval:
+        return seconds(one.value)
+    return f"{seconds(one.value)} ({interval_text(one)})"
 
 
-def interval_text(estimate: Estimate) -> str:
+def interval_text(one: Estimate) -> str:
     """Return the interval of some seconds, or that there is none."""
-    if estimate.low is None or estimate.high is None:
-        return f"none, {estimate.rounds} round{'' if estimate.rounds == 1 else 's'} only"
-    return seconds_range(estimate.low, estimate.high)
+    if one.low is None or one.high is None:
+        return no_interval(one)
+    if one.high > _GREATEST_BOUND:
+        return f"{seconds(one.low)} or more"
+    return seconds_range(one.low, one.high)
 
 
-def ends(estimate: Estimate) -> tuple[float, float]:
-    """Return the ends of what is drawn of an estimate: its interval, or the value alone."""
-    if estimate.low is None or estimate.high is None:
-        return estimate.value, estimate.value
-    return estimate.low, estimate.high
+def no_interval(one: Estimate) -> str:
+    """Say why there is no interval."""
+    return f"none, {one.rounds} round{'' if one.rounds == 1 else 's'} only"
+
+
+def ends(one: Estimate) -> tuple[float, float]:
+    """Return the ends of what is drawn of an estimate: its interval, or the value alone.
+
+    An interval is drawn as far as it is of use; its text has all of it.
+    """
+    if one.low is None or one.high is None:
+        return one.value, one.value
+    return max(one.low, one.value / _FARTHEST), min(one.high, one.value * _FARTHEST)
 
 
 def name_texts(

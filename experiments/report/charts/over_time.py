@@ -205,7 +205,8 @@ def _trace(scene: Scene, lane: Lane, column: Column) -> _Trace | None:
     number = child[0].round
     name = f"{lane.engine}-p{scene.number}-r{number}.csv"
     samples = _cleaned(read_samples(scene.report.folder / SAMPLES_FOLDER / name))
-    if len(samples) < 2:
+    if not samples or samples[-1].seconds <= 0:
+        # at one moment alone there is nothing over time
         return None
     worst = next((one.outcome for one in child if one.outcome != "completed"), "completed")
     return _Trace(lane, samples, worst, number, len(column.children))

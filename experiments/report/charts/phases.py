@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from experiments.report.charts.figure import Figure
-from experiments.report.charts.marks import data, interval_text, tooltips
+from experiments.report.charts.marks import data, ends, interval_text, tooltips, typical
 from experiments.report.charts.theme import PHASE_COLOURS
 from experiments.report.columns import unaccounted_of_child, wall_of_child
 from experiments.report.numbers import seconds, share
 from experiments.report.wording import joined
-from experiments.statistics.bootstrap import estimate
 
 if TYPE_CHECKING:
     from experiments.records import Record
@@ -26,6 +25,8 @@ _STEP = 50
 _BAR_AT, _INTERVAL_AT = -5, _BAR / 2 + 2
 # a part of so much of the longest bar has room for its seconds
 _LEAST_LABELLED = 0.16
+# beyond so many times the longest bar an interval would press all bars together
+_MOST_BEYOND = 3
 _WHITE, _BLACK = "#ffffff", "#1b1f24"
 _DARK = ("start", "cold", "refit")
 
@@ -50,7 +51,8 @@ def draw_phases(scene: Scene) -> Figure | None:
     bars = [bar for lane, column in scene.columns if (bar := _bar(lane, column, scene.work.phase))]
     if not bars:
         return None
-    longest = max(bar.whole.high or bar.whole.value for bar in bars)
+    beyond = _MOST_BEYOND * max(bar.whole.value for bar in bars)
+    longest = min(beyond, max(ends(bar.whole)[1] for bar in bars))
     failed = [
         {"engine": lane.name, "text": f"no whole process: {column.outcome}", "at": 0}
         for lane, column in scene.columns
@@ -62,7 +64,8 @@ def draw_phases(scene: Scene) -> Figure | None:
             "engine": bar.lane.name,
             "whole": bar.whole.value,
             "low": bar.whole.low,
-            "high": bar.whole.high,
+            "high": min(longest, ends(bar.whole)[1]),
+            "cut": ends(bar.whole)[1] > longest,
             "shown": seconds(bar.whole.value),
             "interval": interval_text(bar.whole),
         }
@@ -116,7 +119,8 @@ def draw_phases(scene: Scene) -> Figure | None:
             .encode(x="low:Q", x2="high:Q", y=engines, tooltip=tooltips(about))
         )
         layers += [
-            alt.Chart(data(bounded))
+            # an interval that goes on beyond the chart has no end in it
+            alt.Chart(data(one for one in bounded if end == "low" or not one["cut"]))
             .mark_tick(style="interval", thickness=1.5, size=7, yOffset=_INTERVAL_AT)
             .encode(x=f"{end}:Q", y=engines, tooltip=tooltips(about))
             for end in ("low", "high")
@@ -159,7 +163,7 @@ def draw_phases(scene: Scene) -> Figure | None:
 def _bar(lane: Lane, column: Column, work: str) -> _Bar | None:
     children = column.whole_children
     wholes = [wall for child in children if (wall := wall_of_child(child))]
-    whole = estimate([(one,) for one in wholes])
+    whole = typical([(one,) for one in wholes])
     if whole is None or whole.value <= 0:
         return None
     sums: dict[str, float] = dict.fromkeys(PHASE_COLOURS, 0.0)

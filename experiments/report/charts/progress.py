@@ -172,7 +172,6 @@ def _domain(paths: Sequence[_Path]) -> tuple[float, float]:
 
 def _rows(path: _Path) -> Iterable[dict[str, Any]]:
     for place, one in enumerate(path.steps):
-        params = json.loads(one.params) if one.params.startswith("{") else {}
         row = {
             "engine": path.lane.name,
             "rung": f"{path.lane.name} {one.rung}",
@@ -181,7 +180,7 @@ def _rows(path: _Path) -> Iterable[dict[str, Any]]:
             "told": score(one.score),
             "at": seconds(one.ended_s),
             "candidate": "" if one.number is None else str(one.number),
-            "params": shorten(parameters_in_words(params), _LONGEST_PARAMS),
+            "params": shorten(_params(one), _LONGEST_PARAMS),
             "step": True,
         }
         yield row
@@ -189,6 +188,15 @@ def _rows(path: _Path) -> Iterable[dict[str, Any]]:
         following = path.steps[place + 1] if place + 1 < len(path.steps) else path.last
         if following.rung > one.rung or following is path.last:
             yield {**row, "seconds": following.ended_s, "step": False}
+
+
+def _params(one: Scored) -> str:
+    """Return the parameters of a candidate; empty where the table is spoilt."""
+    try:
+        params = json.loads(one.params)
+    except (ValueError, RecursionError):
+        return ""
+    return parameters_in_words(params) if isinstance(params, dict) else ""
 
 
 def _labels(

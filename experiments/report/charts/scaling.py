@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from experiments.report.charts.crossings import draw_crossings, find_crossings
 from experiments.report.charts.figure import Figure
-from experiments.report.charts.lanes import shorten
 from experiments.report.charts.marks import (
     LINE_HEIGHT,
     colour_of,
@@ -16,36 +15,34 @@ from experiments.report.charts.marks import (
     data,
     ends,
     interval_text,
-    log_domain,
-    log_ticks,
     name_texts,
-    needs_log,
     shape_of,
     spread,
     told,
     tooltips,
+    typical,
 )
+from experiments.report.charts.scaling_axes import HEIGHT, Vertical, sweep_axis, value_name
 from experiments.report.charts.scene import lane_of, tell_point
 from experiments.report.columns import NOT_FINISHED
-from experiments.report.numbers import MISSING, number, rough, seconds
+from experiments.report.numbers import MISSING, seconds
 from experiments.report.sweeps.words import digits_to_tell_apart, estimated
-from experiments.report.text import clean, definition_value
+from experiments.report.text import clean
 from experiments.report.wording import joined
-from experiments.statistics.bootstrap import estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from experiments.report.charts.lanes import Lane
+    from experiments.report.charts.scaling_axes import SweepAxis
     from experiments.report.charts.scene import Scene
     from experiments.report.sweeps import Series, SizePoint, Sweep
     from experiments.statistics.bootstrap import Estimate
-    from experiments.statistics.growth import Crossover
 
-_HEIGHT = 300
 _LINE_POINTS = 60
-_LONGEST_VALUE = 24
 _MOST_FIGURES = 6
+# more values of a key than this lie on each other, and make a page larger than it may be
+_MOST_VALUES = 120
 # engines measured at one size stand beside each other, by so much of the axis
 _ASIDE = 0.007
 _CROSS = "M-1,-1L1,1M-1,1L1,-1"
@@ -60,46 +57,6 @@ class _Curve:
     series: Series
     times: tuple[tuple[SizePoint, Estimate], ...]
     failures: tuple[SizePoint, ...]
-
-
-@dataclass(frozen=True)
-class _Axis:
-    """The axis of the swept key, and where its values stand on it."""
-
-    encoding: Any
-    numeric: bool
-    logarithmic: bool
-    low: float = 0.0
-    high: float = 1.0
-    least: float = 0.0
-    order: tuple[str, ...] = ()
-
-    def place(self, point: SizePoint, aside: float = 0.0) -> float | str:
-        """Return where a point stands: a size, or a value without one as text.
-
-        Sizes are moved aside by so much of the axis, so that intervals do not hide each other.
-        """
-        if not self.numeric or point.size is None:
-            return _name(point.value)
-        if self.logarithmic:
-            return float(point.size * (self.high / self.low) ** aside)
-        return point.size + (self.high - self.low) * aside
-
-    def side(self, point: SizePoint) -> str:
-        """Return on which side of a point there is room for a name."""
-        if self.numeric and point.size is not None:
-            return self.side_of(point.size)
-        late = self.order.index(_name(point.value)) >= len(self.order) / 2
-        return "before" if late else "beside"
-
-    def side_of(self, size: float) -> str:
-        """Return on which side of a size there is room for a name."""
-        return "before" if self._share(size) > 0.5 else "beside"
-
-    def _share(self, size: float) -> float:
-        if self.logarithmic:
-            return math.log(size / self.low) / math.log(self.high / self.low)
-        return (size - self.low) / (self.high - self.low)
 
 
 def draw_scaling(scene: Scene) -> tuple[Figure, ...]:
@@ -129,14 +86,15 @@ def _whole_like(main: Sweep, sweeps: Sequence[Sweep]) -> list[Sweep]:
 def _draw(scene: Scene, sweep: Sweep, number_: int) -> Figure | None:
     import altair as alt
 
+    whole, sweep = sweep, _thinned(sweep)
     curves = _curves(scene, sweep)
     times = [(one, point, took) for one in curves for point, took in one.times]
-    if len({_name(point.value) for _, point, _ in times}) < 2:
+    if len({value_name(point.value) for _, point, _ in times}) < 2:
         return None
     fitted = any(one.series.growth for one in curves)
-    x = _axis(sweep, fitted=fitted)
+    x = sweep_axis(sweep, fitted=fitted)
     drawn = [value for _, _, took in times for value in ends(took)]
-    y = _Vertical.over(drawn, failures=sum(bool(one.failures) for one in curves), like=sweep)
+    y = Vertical.over(drawn, failures=sum(bool(one.failures) for one in curves), like=sweep)
     points = [
         _row(x, one, point, took, aside=_ASIDE * (place - (len(curves) - 1) / 2))
         for place, one in enumerate(curves)
@@ -158,7 +116,7 @@ def _draw(scene: Scene, sweep: Sweep, number_: int) -> Figure | None:
     title = f"{clean(sweep.measure_label)}{bounded} (seconds{scale})"
     vertical = alt.Y("seconds:Q", scale=y.scale(), axis=y.axis(title))
     layers = [
-        *_crossings(x, y, scene, sweep),
+        *draw_crossings(x, y, scene, sweep),
         *_lines(x, curves, vertical, colours, dash_of(scene.lanes)),
         alt.Chart(data(points))
         .mark_rule(strokeWidth=2)
@@ -174,11 +132,11 @@ def _draw(scene: Scene, sweep: Sweep, number_: int) -> Figure | None:
     labels = _labels(x, y, curves)
     layers += name_texts(labels, colours, x=x.encoding)
     layers += _failures(x, y, curves, colours)
-    chart = alt.layer(*layers).properties(height=_HEIGHT)
+    chart = alt.layer(*layers).properties(height=HEIGHT)
     return Figure(
         key=f"scaling-{number_}-{_stem(sweep)}",
         title=_title(scene, sweep),
-        text=_text(scene, sweep, curves, fitted=fitted),
+        text=_text(scene, sweep, curves, fitted=fitted) + _tell_thinned(whole, sweep),
         chart=chart,
         heads=(
             "Engine",
@@ -191,91 +149,22 @@ def _draw(scene: Scene, sweep: Sweep, number_: int) -> Figure | None:
     )
 
 
-@dataclass(frozen=True)
-class _Vertical:
-    """The axis of seconds; above the times it has room for what did not complete."""
-
-    low: float
-    high: float
-    top: float
-    logarithmic: bool
-
-    @classmethod
-    def over(cls, values: Sequence[float], *, failures: int, like: Sweep) -> _Vertical:
-        """Return an axis over all values, with a line of text above it for each failed engine."""
-        band = min(0.5, (failures + 0.5) * LINE_HEIGHT / _HEIGHT) if failures else 0.0
-        if like.kind == "size" or needs_log(values):
-            low, high = log_domain(values)
-            top = 10 ** (math.log10(low) + math.log10(high / low) / (1 - band))
-            return cls(low, high, top, logarithmic=True)
-        high = max(values) * 1.06 or 1.0
-        return cls(0.0, high, high / (1 - band), logarithmic=False)
-
-    def scale(self) -> Any:
-        """Return the scale of Vega-Lite."""
-        import altair as alt
-
-        kind = "log" if self.logarithmic else "linear"
-        return alt.Scale(type=kind, domain=[self.low, self.top], nice=False)
-
-    def axis(self, title: str) -> Any:
-        """Return the axis of Vega-Lite, without ticks beyond the times."""
-        import altair as alt
-
-        if self.logarithmic:
-            ticks = log_ticks(self.low, self.high)
-            return alt.Axis(title=title, values=ticks, format=",~g")
-        return alt.Axis(title=title, tickCount=6, format=",~f")
-
-    def pixel(self, value: float) -> float:
-        """Return how far above the bottom a value stands, in pixels."""
-        if self.logarithmic:
-            share = math.log(value / self.low) / math.log(self.top / self.low)
-        else:
-            share = value / self.top
-        return share * _HEIGHT
-
-    def at_pixel(self, pixel: float) -> float:
-        """Return the value that stands so many pixels above the bottom."""
-        share = pixel / _HEIGHT
-        if self.logarithmic:
-            return float(self.low * (self.top / self.low) ** share)
-        return share * self.top
-
-
-def _axis(sweep: Sweep, *, fitted: bool) -> _Axis:
-    import altair as alt
-
-    points = [point for one in sweep.series for point in one.points]
-    sizes = sorted({point.size for point in points if point.size is not None})
-    label = shorten(clean(sweep.label), 60)
-    if len(sizes) < 2 or any(point.size is None for point in points):
-        order = list(dict.fromkeys(_name(point.value) for point in points))
-        encoding = alt.X(
-            "size:O", scale=alt.Scale(domain=order), axis=alt.Axis(title=label, labelAngle=0)
-        )
-        return _Axis(encoding, numeric=False, logarithmic=False, order=tuple(order))
-    each = "unit" if sweep.unit == sweep.label else clean(sweep.unit)
-    note = f"; lines: fitted fixed time + time per {each}" if fitted else ""
-    logarithmic = sweep.kind == "size" or needs_log(sizes)
-    if logarithmic:
-        low, high = log_domain(sizes, room=0.04)
-        scale = alt.Scale(type="log", domain=[low, high], nice=False)
-        note = f" (log scale{note})"
-    else:
-        room = 0.06 * (sizes[-1] - sizes[0])
-        low, high = sizes[0] - room, sizes[-1] + room
-        scale = alt.Scale(domain=[low, high], nice=False, zero=False)
-        note = f" ({note.removeprefix('; ')})" if note else ""
-    large = sizes[-1] >= 10_000
-    axis = alt.Axis(
-        title=f"{label}{note}",
-        values=sizes,
-        format="~s" if large else ",~g",
-        labelOverlap=True,
-        grid=True,
+def _thinned(sweep: Sweep) -> Sweep:
+    """Return a sweep at so many of its values as can be drawn, the least and the greatest too."""
+    count = len(sweep.values)
+    if count <= _MOST_VALUES:
+        return sweep
+    places = [round(step * (count - 1) / (_MOST_VALUES - 1)) for step in range(_MOST_VALUES)]
+    series = (
+        replace(one, points=tuple(one.points[place] for place in places)) for one in sweep.series
     )
-    return _Axis(alt.X("size:Q", scale=scale, axis=axis), True, logarithmic, low, high, sizes[0])
+    return replace(sweep, series=tuple(series))
+
+
+def _tell_thinned(whole: Sweep, drawn: Sweep) -> str:
+    if drawn is whole:
+        return ""
+    return f" Of {len(whole.values):,} values {len(drawn.values)} are drawn."
 
 
 def _curves(scene: Scene, sweep: Sweep) -> list[_Curve]:
@@ -284,7 +173,7 @@ def _curves(scene: Scene, sweep: Sweep) -> list[_Curve]:
         lane = lane_of(scene.lanes, series.engine, series.implementation)
         if lane is None:
             continue
-        times = [(point, estimate(point.rounds)) for point in series.points if point.rounds]
+        times = [(point, typical(point.rounds)) for point in series.points if point.rounds]
         failures = tuple(one for one in series.points if one.outcome not in _ENDED)
         known = tuple((point, took) for point, took in times if took is not None)
         found.append(_Curve(lane, series, known, failures))
@@ -292,7 +181,7 @@ def _curves(scene: Scene, sweep: Sweep) -> list[_Curve]:
 
 
 def _row(
-    x: _Axis, curve: _Curve, point: SizePoint, took: Estimate, *, aside: float
+    x: SweepAxis, curve: _Curve, point: SizePoint, took: Estimate, *, aside: float
 ) -> dict[str, Any]:
     low, high = ends(took)
     return {
@@ -301,7 +190,7 @@ def _row(
         "seconds": took.value,
         "low": low,
         "high": high,
-        "at": _name(point.value),
+        "at": value_name(point.value),
         "shown": seconds(took.value),
         "interval": interval_text(took),
         "rounds": str(took.rounds),
@@ -311,7 +200,7 @@ def _row(
 
 
 def _lines(
-    x: _Axis, curves: Sequence[_Curve], vertical: Any, colours: Any, dashes: Any
+    x: SweepAxis, curves: Sequence[_Curve], vertical: Any, colours: Any, dashes: Any
 ) -> list[Any]:
     """Return the fitted lines within the sizes measured, or lines from point to point."""
     import altair as alt
@@ -348,57 +237,7 @@ def _between(low: float, high: float, *, logarithmic: bool) -> list[float]:
     return [low + (high - low) * step for step in steps]
 
 
-def _crossings(x: _Axis, y: _Vertical, scene: Scene, sweep: Sweep) -> list[Any]:
-    """Return where an engine becomes faster than the baseline, with the interval of that size."""
-    import altair as alt
-
-    found: list[dict[str, Any]] = []
-    for lane, crossing in _found(scene, sweep):
-        size, low, high = crossing.size, crossing.low, crossing.high
-        if size is None or high is None or not x.numeric:
-            continue
-        digits = digits_to_tell_apart(low, size, high)
-        least = rough(low, digits) if low is not None else f"{number(x.least)} or fewer"
-        found.append(
-            {
-                "engine": lane.name,
-                "size": size,
-                "low": low or x.low,
-                "high": high,
-                "value": y.at_pixel((len(found) + 0.6) * LINE_HEIGHT),
-                "text": f"{lane.name} faster from about {rough(size, digits)}",
-                "place": x.side_of(size),
-                "interval": f"{least} to {rough(high, digits)}",
-            }
-        )
-    if not found:
-        return []
-    colours = colour_of(scene.lanes)
-    shown = tooltips({"text": "crossover", "interval": "95 % interval"})
-    return [
-        alt.Chart(data(found))
-        .mark_rect(opacity=0.12)
-        .encode(x=alt.X("low:Q"), x2="high:Q", color=colours, tooltip=shown),
-        alt.Chart(data(found))
-        .mark_rule(strokeWidth=1, strokeDash=[4, 3])
-        .encode(x=x.encoding, color=colours, tooltip=shown),
-        *name_texts(found, colours, x=x.encoding),
-    ]
-
-
-def _found(scene: Scene, sweep: Sweep) -> list[tuple[Lane, Crossover]]:
-    """Return the crossovers within the sizes measured, with their engines."""
-    own = {one.title: one for one in sweep.series}
-    found = []
-    for title, crossing in sweep.crossovers:
-        series = own.get(title)
-        lane = series and lane_of(scene.lanes, series.engine, series.implementation)
-        if lane and crossing.verdict == "from":
-            found.append((lane, crossing))
-    return found
-
-
-def _labels(x: _Axis, y: _Vertical, curves: Sequence[_Curve]) -> list[dict[str, Any]]:
+def _labels(x: SweepAxis, y: Vertical, curves: Sequence[_Curve]) -> list[dict[str, Any]]:
     """Return the names of the engines, beside their last times, none over another."""
     last = [(one, *one.times[-1]) for one in curves if one.times]
     wanted = [y.pixel(took.value) for _, _, took in last]
@@ -414,7 +253,7 @@ def _labels(x: _Axis, y: _Vertical, curves: Sequence[_Curve]) -> list[dict[str, 
     ]
 
 
-def _failures(x: _Axis, y: _Vertical, curves: Sequence[_Curve], colours: Any) -> list[Any]:
+def _failures(x: SweepAxis, y: Vertical, curves: Sequence[_Curve], colours: Any) -> list[Any]:
     """Return a line above the times for each engine that did not complete somewhere."""
     import altair as alt
 
@@ -422,14 +261,14 @@ def _failures(x: _Axis, y: _Vertical, curves: Sequence[_Curve], colours: Any) ->
     names: list[dict[str, Any]] = []
     failed = [one for one in curves if one.failures]
     for line, one in enumerate(failed):
-        value = y.at_pixel(_HEIGHT - (line + 0.5) * LINE_HEIGHT)
+        value = y.at_pixel(HEIGHT - (line + 0.5) * LINE_HEIGHT)
         seen = set()
         for point in one.failures:
             cross = {
                 "engine": one.lane.name,
                 "size": x.place(point),
                 "value": value,
-                "at": _name(point.value),
+                "at": value_name(point.value),
                 "outcome": point.outcome,
             }
             crosses.append(cross)
@@ -449,9 +288,9 @@ def _failures(x: _Axis, y: _Vertical, curves: Sequence[_Curve], colours: Any) ->
 
 
 def _cells(curve: _Curve, point: SizePoint) -> tuple[str, ...]:
-    took = estimate(point.rounds)
+    took = typical(point.rounds)
     told_ = (MISSING, MISSING) if took is None else (seconds(took.value), interval_text(took))
-    return (curve.lane.name, _name(point.value), *told_, point.outcome)
+    return (curve.lane.name, value_name(point.value), *told_, point.outcome)
 
 
 def _text(scene: Scene, sweep: Sweep, curves: Sequence[_Curve], *, fitted: bool) -> str:
@@ -460,21 +299,21 @@ def _text(scene: Scene, sweep: Sweep, curves: Sequence[_Curve], *, fitted: bool)
         if not one.times:
             continue
         (first, fast), (last, slow) = one.times[0], one.times[-1]
-        part = f"{one.lane.name} {told(fast)} at {_name(first.value)}"
+        part = f"{one.lane.name} {told(fast)} at {value_name(first.value)}"
         if last is not first:
-            part += f" and {told(slow)} at {_name(last.value)}"
+            part += f" and {told(slow)} at {value_name(last.value)}"
         parts.append(part)
     label = clean(sweep.label)
     text = f"Seconds of a {clean(sweep.measure_label)} over {label}: {'; '.join(parts)}."
     if fitted:
         text += " The lines are fitted: a fixed time and a time for each unit of size."
-    for lane, crossing in _found(scene, sweep):
+    for lane, crossing in find_crossings(scene, sweep):
         if crossing.size is not None and crossing.high is not None:
             digits = digits_to_tell_apart(crossing.low, crossing.size, crossing.high)
             size = estimated(sweep, crossing.size, digits)
             text += f" {lane.name} is faster than {clean(sweep.baseline)} from about {size} on."
     failures = [
-        f"{one.lane.name} at {_name(point.value)} ({point.outcome})"
+        f"{one.lane.name} at {value_name(point.value)} ({point.outcome})"
         for one in curves
         for point in one.failures
     ]
@@ -484,12 +323,6 @@ def _text(scene: Scene, sweep: Sweep, curves: Sequence[_Curve], *, fitted: bool)
 def _title(scene: Scene, sweep: Sweep) -> str:
     held = f", at {tell_point(scene.report, sweep.held)}" if sweep.held else ""
     return f"Time of a {clean(sweep.measure_label)} over {clean(sweep.label)}{held}"
-
-
-def _name(value: Any) -> str:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return number(value) if isinstance(value, int) else f"{value:g}"
-    return shorten(clean(definition_value(value)), _LONGEST_VALUE)
 
 
 def _stem(sweep: Sweep) -> str:

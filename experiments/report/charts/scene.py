@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from experiments.report.charts.lanes import Lane, lanes_of, shorten
+from experiments.report.planned import columns_at
 from experiments.report.sweeps.keys import find_keys, tell_value
-from experiments.report.tables import columns_at
 from experiments.report.text import clean, definition_value
 from experiments.report.work import choose_work
 

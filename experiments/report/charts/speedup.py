@@ -12,12 +12,13 @@ from experiments.report.charts.marks import (
     data,
     ends,
     name_texts,
+    no_interval,
     shape_of,
     spread,
     tooltips,
 )
 from experiments.report.charts.scene import lane_of
-from experiments.report.numbers import number, ratio, share
+from experiments.report.numbers import number, ratio, ratio_range, share
 from experiments.report.text import clean
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from experiments.statistics.scaling import Scaling
 
 _HEIGHT = 280
+# beyond so many times the highest point an interval would press all points together
+_MOST_BEYOND = 3
 
 
 def draw_speedup(scene: Scene) -> Figure | None:
@@ -43,7 +46,9 @@ def draw_speedup(scene: Scene) -> Figure | None:
     rows = [row for lane, scaling in curves for row in _rows(lane, scaling)]
     most = max(row["workers"] for row in rows)
     fewest = min(row["workers"] for row in rows)
-    top = 1.08 * max(most / fewest, *(row["high"] for row in rows))
+    highest = max(most / fewest, *(row["speedup"] for row in rows))
+    top = min(_MOST_BEYOND * highest, 1.08 * max(highest, *(row["high"] for row in rows)))
+    rows = [{**row, "high": min(row["high"], top)} for row in rows]
     label = clean(sweep.label)
     x = alt.X(
         "workers:Q",
@@ -138,8 +143,8 @@ def _interval(speedup: Estimate, *, first: bool) -> str:
     if first:
         return "1 by definition"
     if speedup.low is None or speedup.high is None:
-        return f"none, {speedup.rounds} round{'' if speedup.rounds == 1 else 's'} only"
-    return f"{ratio(speedup.low)}-{ratio(speedup.high)}"
+        return no_interval(speedup)
+    return ratio_range(speedup.low, speedup.high)
 
 
 def _labels(

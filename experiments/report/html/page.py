@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.report.cells import label, show
 from experiments.report.footnotes import marks
-from experiments.report.given import list_given
-from experiments.report.html.parts import deciding, lead, points, value_of
-from experiments.report.html.scripts import as_json, as_script, chart_library, policy
+from experiments.report.given import GIVEN_HEADING, GIVEN_HOW, list_given
+from experiments.report.html.parts import deciding, lead, noise, points, value_of
+from experiments.report.html.scripts import as_json, as_script, policy
 from experiments.report.html.sorting import sort_value
 from experiments.report.legend import explain, legend
 from experiments.report.listing import LISTED, list_candidates
-from experiments.report.parameters import list_parameters
+from experiments.report.parameters import PARAMETERS_HEADING, list_parameters
+from experiments.report.shortened import (
+    MOST_LISTED,
+    MOST_ROWS,
+    MOST_SEARCHES,
+    shorten,
+    tell_rest,
+)
 from experiments.report.sweeps.tables import sweep_sections, tell_others
 from experiments.report.text import clean, clean_lines
 from experiments.search.log import TABLE_FILE
@@ -30,10 +37,28 @@ if TYPE_CHECKING:
 
 FULL_TABLES = 24
 _FOLDER = "experiments.report.html"
+# how much of what data may make as long as it likes is shown, and how long an answer may be to
+# stand in large letters
+_MOST = {
+    "listed": MOST_LISTED,
+    "rows": MOST_ROWS,
+    "searches": MOST_SEARCHES,
+    "tables": FULL_TABLES,
+    "first": 4,
+    "loud": 160,
+}
+_HEADINGS = {
+    "given": GIVEN_HEADING,
+    "given_how": GIVEN_HOW,
+    "parameters": PARAMETERS_HEADING,
+}
 
 
 def as_page(
-    report: Report, figures: Sequence[Figure] = (), images: Mapping[str, str] | None = None
+    report: Report,
+    figures: Sequence[Figure] = (),
+    images: Mapping[str, str] | None = None,
+    library: str = "",
 ) -> str:
     """Return the report as one HTML page that needs no network and no other file.
 
@@ -46,6 +71,9 @@ def as_page(
     images : mapping of str to str, optional
         Key of a figure to its SVG: what is printed, and shown where scripts are off. A figure
         without one is drawn here.
+    library : str
+        The scripts that draw charts, of `experiments.report.charts.library`; fetched from there
+        where there are figures and none are given.
 
     Returns
     -------
@@ -55,8 +83,10 @@ def as_page(
     """
     from markupsafe import Markup, escape
 
-    own = as_script(_asset("page.js"))
-    scripts = [chart_library(), own] if figures else [own]
+    from experiments.report.charts.library import chart_scripts
+
+    scripts = [as_script(library or chart_scripts())] if figures else []
+    scripts.append(as_script(_asset("page.js")))
     rows = [row for table in report.tables for group in table.groups for row in group.rows]
     return (
         _environment()
@@ -70,11 +100,13 @@ def as_page(
             tables=report.tables[:FULL_TABLES],
             # a sweep is seen whole in one table, and in so many points in no other
             points=points(report.tables) if len(report.tables) > FULL_TABLES else None,
-            most=FULL_TABLES,
+            noise=noise(report),
+            headings=_HEADINGS,
+            most=_MOST,
             figures=[_figure(figure, images or {}) for figure in figures],
             given=list_given(report),
             parameters=list_parameters(report),
-            candidates=list_candidates(report.candidates),
+            candidates=list_candidates(shorten(report.candidates, MOST_SEARCHES)),
             listed=LISTED,
             candidates_file=TABLE_FILE,
             meanings={row.label: row.meaning for row in rows if row.meaning}
@@ -134,7 +166,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(label=label, legend=legend, marks=marks, sort_value=sort_value)
+    environment.filters.update(
+        label=label,
+        legend=legend,
+        marks=marks,
+        shorten=shorten,
+        sort_value=sort_value,
+        tell_rest=tell_rest,
+    )
     environment.globals.update(show=show, value_of=value_of)
     return environment
 

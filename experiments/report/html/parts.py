@@ -99,6 +99,21 @@ def lead(text: str) -> tuple[str, str]:
     return first, " ".join(rest)
 
 
+def noise(report: Report) -> str:
+    """Return what the null run shows of the times that decide; empty without one.
+
+    Of a sweep that is where a difference has to show if it shows anywhere: at the greatest value of
+    its main key, which is named.
+    """
+    if report.sweeps and report.sweeps[0].noise:
+        return report.sweeps[0].noise
+    # why it is not known where it was asked for
+    table = next((one for one in reversed(report.tables) if one.null_run), None)
+    if table is None:
+        return ""
+    return f"At {table.title}: {table.null_run}" if table.point else table.null_run
+
+
 def main_row(table: Table) -> Row | None:
     """Return the row whose seconds decide: those of a warm search, run of tasks or fit.
 
@@ -146,7 +161,7 @@ def points(tables: Sequence[Table]) -> Deciding:
         keys[0] if len(keys) == 1 else "point",
         tuple(titles[name] for name in names),
         tuple(lines),
-        f"Median seconds of {', '.join(labels)} at each point, with the ratio to the baseline."
+        f"Seconds of {', '.join(labels)} at each point, with the ratio to the baseline."
         if labels
         else "No engine came as far as the work itself.",
     )
@@ -161,7 +176,7 @@ def value_of(row: Row, cell: Cell) -> Value:
         shown.value,
         shown.beside,
         tuple(line for line in lines if line),
-        cell.summary.median if cell.summary else None,
+        cell.value,
     )
 
 
@@ -174,9 +189,8 @@ def _of_one(table: Table) -> Deciding:
         *(rows[key] for key in _BESIDE if key in rows),
         *scores,
     ]
-    greatest = max(
-        (cell.summary.median for cell in (main.cells if main else ()) if cell.summary), default=0
-    )
+    times = [cell.value for cell in (main.cells if main else ()) if cell.value is not None]
+    greatest = max(times, default=0.0)
     lanes = lanes_of((head.engine, head.implementation) for head in table.heads)
     lines = []
     for place, head in enumerate(table.heads):
@@ -185,7 +199,8 @@ def _of_one(table: Table) -> Deciding:
             cell = row.cells[place]
             value = value_of(row, cell)
             if row is main:
-                share = cell.summary.median / greatest if cell.summary and greatest > 0 else None
+                known = cell.value is not None and greatest > 0
+                share = cell.value / greatest if known and cell.value is not None else None
                 value = replace(value, bar=share, colour=lanes[place].colour)
             values.append(value)
         under = [head.implementation] + ([head.outcome] if head.outcome != "completed" else [])

@@ -6,21 +6,12 @@ import base64
 import hashlib
 import json
 import re
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from experiments.records import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-
-@cache
-def chart_library() -> str:
-    """Return Vega, Vega-Lite and Vega-Embed as one script that needs nothing else."""
-    from experiments.report.charts.library import chart_scripts
-
-    return as_script(chart_scripts())
 
 
 def as_script(text: str) -> str:

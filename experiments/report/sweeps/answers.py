@@ -50,6 +50,12 @@ def tell_sweep(sweep: Sweep) -> str:
     return " ".join(f"{one}." for one in sentences if one)
 
 
+def tell_comparison_alone(sweep: Sweep) -> str:
+    """Say how the engines of a sweep compare, and nothing else of it."""
+    told = tell_comparisons(sweep) if any(one.points for one in sweep.comparisons) else ""
+    return f"{capital(told)}." if told else ""
+
+
 def answer_run(tables: Sequence[Table], sweeps: Sequence[Sweep]) -> str:
     """Answer the question of a whole run in a few sentences.
 
@@ -76,6 +82,7 @@ def answer_run(tables: Sequence[Table], sweeps: Sequence[Sweep]) -> str:
         return ""
     if (more := len(alike) - _MOST_TOLD) > 0:
         told.append(f"{more} more such sweeps are told with their tables.")
+    told += [one.single.answer for one in alike[_MOST_TOLD:] if one.single is not None]
     if len(alike) == 1:
         told += [_tell_whole(main, sweeps), tell_what_could_change(main)]
     told.append(_tell_disagreements(tables))

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from experiments.report.sweeps.values import Comparison, Sweep
 
 _FARTHEST = 10
-_BOTH = 2
 
 
 def tell_what_could_change(sweep: Sweep) -> str:
@@ -76,7 +75,7 @@ def _tell_beyond(sweep: Sweep, one: Comparison) -> str:
 def _slope(sweep: Sweep, one: Comparison) -> float | None:
     """Return how much more a unit of size costs an engine, where the intervals show it does."""
     lines = lines_of(sweep, one.title)
-    if len(lines) < _BOTH or not all(map(follows_line, lines)):
+    if len(lines) < 2 or not all(map(follows_line, lines)):
         return None
     of, to = (line.per_unit for line in lines)
     if of.low is None or to.high is None or of.low <= to.high or to.value <= 0:

@@ -6,23 +6,24 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from experiments.records import point_key
+from experiments.report.null_run import BASELINE
 from experiments.report.numbers import number
 from experiments.report.searches import read_search
-from experiments.report.sweeps.answers import tell_sweep
+from experiments.report.sweeps.answers import tell_comparison_alone, tell_sweep
+from experiments.report.sweeps.compared import compare, fitted
+from experiments.report.sweeps.cores import ONE_CORE
+from experiments.report.sweeps.floors import tell_floors
 from experiments.report.sweeps.keys import CORES, find_keys, size_of
 from experiments.report.sweeps.values import (
-    ComparedPoint,
-    Comparison,
     Cost,
     Series,
     SizePoint,
     Sweep,
-    Verdict,
 )
 from experiments.report.work import FIT, SEARCH, TASKS, Work
-from experiments.statistics.bootstrap import FEWEST_ROUNDS, estimate_ratio
-from experiments.statistics.growth import Point, find_crossover, fit_growth
-from experiments.statistics.noise import apart, difference_shown
+from experiments.statistics.bootstrap import FEWEST_ROUNDS, middles_of
+from experiments.statistics.growth import fit_growth
+from experiments.statistics.noise import greater_floor
 from experiments.statistics.scaling import cost, scaling
 
 if TYPE_CHECKING:
@@ -32,11 +33,14 @@ if TYPE_CHECKING:
     from experiments.report.rows import Row
     from experiments.report.sweeps.keys import SweptKey
     from experiments.report.tables import Head, Table
-    from experiments.statistics.growth import Crossover
     from experiments.statistics.noise import NoiseFloor
-_BASELINE = "sklearn"
 # Of more sweeps only those of the main measure and of the whole process are fitted: it takes time
 _MOST_FITTED = 24
+_SHARED_CORES = (
+    "Workers of one engine share the cores granted, whatever their number: more of them are no "
+    "more resources, so there is neither speed-up nor efficiency. A sweep of resources.cores has "
+    "both."
+)
 # Iterations that differ by no more are as good as the same work
 _SAME_WORK = 1.1
 
@@ -84,11 +88,12 @@ def build_sweeps(files: RunFiles, tables: Sequence[Table]) -> tuple[Sweep, ...]:
     measures = _measures(rows)
     groups = [(key, group) for key in keys for group in _groups(key, rows)]
     many = len(groups) * len(measures) > _MOST_FITTED
-    return tuple(
+    sweeps = [
         _sweep(key, measure, group, fit=not many or measure in {measures[0], _WHOLE})
         for key, group in groups
         for measure in measures
-    )
+    ]
+    return tuple(_with_single(one, sweeps) for one in sweeps)
 
 
 class _Rows:
@@ -105,7 +110,7 @@ class _Rows:
         return {name: value for name, value in self.point.items() if name != key}
 
     def of(self, head: Head, measure: _Measure) -> tuple[tuple[float, ...], ...]:
-        """Return the seconds of each repeat of each round."""
+        """Return the seconds of each repeat of each round, empty where a round has none."""
         row = self.rows.get(measure.row)
         timed = measure.name.partition("_")[0]
         if row is None or (self._cut and timed in {SEARCH.phase, "total"}):
@@ -113,8 +118,8 @@ class _Rows:
         cells = zip(self.heads, row.cells, strict=True)
         cell = next((cell for one, cell in cells if _same(one, head)), None)
         rounds = () if cell is None else cell.rounds
-        positive = (tuple(value for value in one if value > 0) for one in rounds)
-        return tuple(one for one in positive if one)
+        positive = tuple(tuple(value for value in one if value > 0) for one in rounds)
+        return positive if any(positive) else ()
 
     def outcome(self, head: Head) -> str:
         """Return how an engine ended."""
@@ -173,7 +178,7 @@ def _sweep(key: SweptKey, measure: _Measure, group: Sequence[_Rows], *, fit: boo
         heads += [head for head in one.heads if not any(_same(head, known) for known in heads)]
     series = tuple(_series(key, measure, group, head, heads) for head in heads)
     if fit:
-        series = tuple(replace(one, growth=fit_growth(_fitted(one.points))) for one in series)
+        series = tuple(replace(one, growth=fit_growth(fitted(one.points))) for one in series)
     baseline = _baseline(series)
     others = [] if baseline is None else [one for one in series if one is not baseline]
     floors = [one.noise(measure) for one in group]
@@ -188,14 +193,17 @@ def _sweep(key: SweptKey, measure: _Measure, group: Sequence[_Rows], *, fit: boo
         series=series,
         baseline="" if baseline is None else baseline.title,
         comparisons=tuple(
-            _compare(one, baseline, floors, fit=fit) for one in others if baseline is not None
+            compare(one, baseline, floors, fit=fit) for one in others if baseline is not None
         ),
+        floors=tuple(floors),
     )
     if fit:
         sweep = replace(sweep, notes=tuple(_tell_iterations(sweep, group)))
     if key.key == CORES:
-        sweep = _with_scaling(sweep, floors)
-    return replace(sweep, answer=tell_sweep(sweep))
+        sweep = _with_scaling(sweep)
+    elif key.kind == "workers":
+        sweep = replace(sweep, notes=(_SHARED_CORES,))
+    return replace(sweep, noise=tell_floors(sweep), answer=tell_sweep(sweep))
 
 
 def _tell_iterations(sweep: Sweep, group: Sequence[_Rows]) -> Iterable[str]:
@@ -242,100 +250,83 @@ def _series(
     )
 
 
-def _fitted(points: Iterable[SizePoint]) -> list[Point]:
-    """Return the points that count, as the statistics take them."""
-    return [Point(one.size, one.rounds) for one in points if one.counts and one.size is not None]
-
-
 def _baseline(series: Sequence[Series]) -> Series | None:
     """Return the engine that the others are compared with, which may lack some of the values."""
     if len(series) < 2:
         return None
     timed = [one for one in series if any(point.counts for point in one.points)]
-    return next((one for one in timed if one.engine == _BASELINE), next(iter(timed), None))
+    return next((one for one in timed if one.engine == BASELINE), next(iter(timed), None))
 
 
-def _compare(
-    series: Series, baseline: Series, floors: Sequence[NoiseFloor | None], *, fit: bool
-) -> Comparison:
-    points = tuple(
-        compared
-        for of, to, floor in zip(series.points, baseline.points, floors, strict=True)
-        if (compared := _compare_point(of, to, floor)) is not None
+def _with_single(sweep: Sweep, sweeps: Sequence[Sweep]) -> Sweep:
+    """Return a sweep over sizes on the most cores with what one core of scikit-learn does there."""
+    cores = sweep.held.get(CORES)
+    alike = {
+        one.held[CORES]: one
+        for one in sweeps
+        if (one.key, one.measure) == (sweep.key, sweep.measure)
+        and {**one.held, CORES: cores} == sweep.held
+    }
+    one_core = alike.get(1)
+    if sweep.kind != "size" or one_core is None or sweep is one_core or cores != max(alike):
+        return sweep
+    single = next((one for one in one_core.series if one.engine == BASELINE), None)
+    fit = any(one.growth is not None for one in sweep.series)
+    others = [one for one in sweep.series if one.engine != BASELINE]
+    if single is None or not others or sweep.values != one_core.values:
+        return sweep
+    floors = tuple(map(greater_floor, sweep.floors, one_core.floors))
+    series = [replace(one, title=f"{one.title} on {cores} cores") for one in others]
+    single = replace(single, title=ONE_CORE)
+    against = replace(
+        sweep,
+        series=(*series, single),
+        baseline=ONE_CORE,
+        comparisons=tuple(compare(one, single, floors, fit=fit, paired=False) for one in series),
+        floors=floors,
+        noise="",
+        notes=(),
     )
-    crossover = _crossover(series, baseline, points) if fit else None
-    return Comparison(series.engine, series.title, series.implementation, points, crossover)
+    against = replace(against, answer=tell_comparison_alone(against))
+    return replace(
+        sweep, single=against, answer=" ".join(filter(None, (sweep.answer, against.answer)))
+    )
 
 
-def _compare_point(of: SizePoint, to: SizePoint, floor: NoiseFloor | None) -> ComparedPoint | None:
-    if not of.counts or not to.counts:
-        return None
-    ratio = estimate_ratio(of.rounds, to.rounds)
-    if ratio is None or not of.median or not to.median:
-        return None
-    verdict: Verdict = "no interval"
-    if ratio.has_interval:
-        verdict = "no difference shown"
-        if difference_shown(ratio, floor):
-            verdict = "faster" if ratio.value < 1 else "slower"
-    return ComparedPoint(of.value, of.size, of.median / to.median, ratio, floor, verdict)
-
-
-def _crossover(
-    series: Series, baseline: Series, points: Sequence[ComparedPoint]
-) -> Crossover | None:
-    """Return from which size an engine is faster; None where a size is too noisy to have a say."""
-    of, to = _fitted(series.points), _fitted(baseline.points)
-    # that of the greatest size, where a difference has to show if it shows anywhere
-    floor = next((one.floor for one in reversed(points) if one.floor is not None), None)
-    if any(_within_own_noise(one, floor) for one in points):
-        return None
-    return find_crossover(of, to, floor)
-
-
-def _within_own_noise(point: ComparedPoint, floor: NoiseFloor | None) -> bool:
-    """Tell whether a size differs within its own noise, and beyond that of the greatest size."""
-    if point.floor is None or floor is None or not point.ratio.has_interval:
-        return False
-    return floor.factor < apart(point.ratio.value) <= point.floor.factor
-
-
-def _with_scaling(sweep: Sweep, floors: Sequence[NoiseFloor | None]) -> Sweep:
-    """Return a sweep over cores with what more of them bring.
-
-    Workers of an engine share the same cores whatever their number, as workers times threads are
-    always the cores granted: they have no speed-up in this sense.
-    """
-    found = ((one.title, scaling(_fitted(one.points))) for one in sweep.series)
+def _with_scaling(sweep: Sweep) -> Sweep:
+    """Return a sweep over cores with what more of them bring."""
+    found = ((one.title, scaling(fitted(one.points))) for one in sweep.series)
     return replace(
         sweep,
         scaling=tuple((title, scaled) for title, scaled in found if scaled is not None),
-        costs=_costs(sweep, floors),
+        costs=_costs(sweep),
     )
 
 
-def _costs(sweep: Sweep, floors: Sequence[NoiseFloor | None]) -> tuple[Cost, ...]:
+def _costs(sweep: Sweep) -> tuple[Cost, ...]:
     """Return with how many cores each engine beats scikit-learn on one."""
-    single = next((one for one in sweep.series if one.engine == _BASELINE), None)
+    single = next((one for one in sweep.series if one.engine == BASELINE), None)
     if single is None:
         return ()
-    alone = [
-        (point, floor)
-        for point, floor in zip(single.points, floors, strict=True)
-        if point.size == 1 and point.counts
-    ]
+    at = dict(zip((point.size for point in single.points), sweep.floors, strict=True))
+    # a number of cores and one core are two points, either of which may be the noisier
+    floors = {size: greater_floor(floor, at.get(1)) for size, floor in at.items() if size}
+    thread = next((one for one in single.points if one.size == 1 and one.counts), None)
     found = []
     for one in sweep.series:
-        points = _fitted(one.points)
+        points = fitted(one.points)
         if one is single or not points:
             continue
         most = max(point.size for point in points)
-        enough = [point for point in points if len(point.rounds) >= FEWEST_ROUNDS]
-        if not alone or not enough or len(alone[0][0].rounds) < FEWEST_ROUNDS:
+        enough = any(_has_enough(point.rounds) for point in points)
+        if thread is None or not enough or not _has_enough(thread.rounds):
             found.append(Cost(one.engine, one.title, "unknown", None, most))
             continue
-        ((thread, floor),) = alone
-        fewest = cost(points, thread.rounds, floor)
+        fewest = cost(points, thread.rounds, floors)
         verdict: Literal["from", "never"] = "never" if fewest is None else "from"
         found.append(Cost(one.engine, one.title, verdict, fewest, most))
     return tuple(found)
+
+
+def _has_enough(rounds: Sequence[Sequence[float]]) -> bool:
+    return len(middles_of(rounds)) >= FEWEST_ROUNDS

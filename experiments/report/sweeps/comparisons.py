@@ -1,6 +1,7 @@
 """Say from which size an engine is faster than the baseline, or what else the points show.
 
-What the points themselves show always goes before what the fitted lines say.
+What the points themselves show always goes before what the fitted lines say, and what only the
+lines say is told as such.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from experiments.statistics.growth import Crossover, Growth
 
 
+_NEVER, _NEVER_SHOWN = "never", "never shown"
 _LESS_OR_MORE = {"longer": "longer than", "shorter": "less time than"}
 
 
@@ -49,7 +51,10 @@ def tell_comparisons(sweep: Sweep, *, shortly: bool = False) -> str:
     told, medians = [], []
     for one in sweep.comparisons:
         if (last := never_up_to(one)) is not None:
-            groups.setdefault(("never", at_value(sweep, last.value)), []).append(one)
+            # the lines may say that it is slower where a size alone does not show it
+            shown = all(point.verdict == "slower" for point in _decisive(one))
+            what = _NEVER if shown else _NEVER_SHOWN
+            groups.setdefault((what, at_value(sweep, last.value)), []).append(one)
         elif (same := _uniform(one)) is not None:
             where = at_values(sweep, [point.value for point in one.points])
             groups.setdefault((same, where), []).append(one)
@@ -58,8 +63,8 @@ def tell_comparisons(sweep: Sweep, *, shortly: bool = False) -> str:
         else:
             medians.append(_tell_medians_apart(sweep, one))
     for (what, where), found in groups.items():
-        if what == "never":
-            told.append(_tell_never(sweep, where, found))
+        if what in {_NEVER, _NEVER_SHOWN}:
+            told.append(_tell_never(sweep, what, where, found))
         elif what in {"longer", "shorter"}:
             medians.append(_tell_medians(sweep, what, where, found))
         else:
@@ -86,6 +91,12 @@ def decided(one: Comparison) -> ComparedPoint | None:
     return next((point for point in reversed(one.points) if point.size == largest), None)
 
 
+def _decisive(one: Comparison) -> Sequence[ComparedPoint]:
+    """Return the sizes up to the greatest that a crossover rests on."""
+    last = decided(one)
+    return one.points if last is None else one.points[: one.points.index(last) + 1]
+
+
 def lines_of(sweep: Sweep, title: str) -> list[Growth]:
     """Return the lines of an engine and of the baseline, as far as they are fitted."""
     found = {one.title: one.growth for one in sweep.series}
@@ -106,16 +117,14 @@ def _uniform(one: Comparison) -> str | None:
     return verdicts.pop() if len(verdicts) == 1 else None
 
 
-def _tell_never(sweep: Sweep, where: str, found: Sequence[Comparison]) -> str:
+def _tell_never(sweep: Sweep, what: str, where: str, found: Sequence[Comparison]) -> str:
     lasts = [last for one in found if (last := never_up_to(one)) is not None]
-    # the lines may say that it is slower where the greatest size alone does not show it
-    shown = all(last.verdict == "slower" for last in lasts)
-    faster = f"{'' if shown else 'shown to be '}faster than {sweep.baseline}"
+    faster = f"{'' if what == _NEVER else 'shown to be '}faster than {sweep.baseline}"
     upto = f"{'never' if len(found) == 1 else 'ever'} {faster} up to {where} on this host"
     titles = [one.title for one in found]
     if len(titles) == 1:
         return f"{titles[0]} is {upto}, where it takes {times_as_long(lasts)}"
-    pair = len(titles) == len(("one", "other"))
+    pair = len(titles) == 2
     who = f"neither {titles[0]} nor {titles[1]}" if pair else f"none of {joined(titles)}"
     return f"{who} is {upto}, where they take {times_as_long(lasts)}"
 
@@ -172,11 +181,37 @@ def _tell_comparison(sweep: Sweep, one: Comparison, *, shortly: bool) -> str:
     then = "" if shortly else f"; at {at_value(sweep, last.value)} it takes {times_as_long([last])}"
     if crossover.verdict == "from":
         return _tell_from(sweep, one, crossover, then)
-    values = [point.value for point in one.points[: one.points.index(last) + 1]]
+    where = at_values(sweep, [point.value for point in _decisive(one)])
+    by_lines, shown_at = _by_lines(sweep, one, _decisive(one))
     return (
-        f"{one.title} is faster than {sweep.baseline} at every size measured "
-        f"({at_values(sweep, values)}){then}"
+        f"{by_lines}{one.title} is faster than {sweep.baseline} at every size measured "
+        f"({where}){shown_at}{then}"
     )
+
+
+def _by_lines(sweep: Sweep, one: Comparison, points: Sequence[ComparedPoint]) -> tuple[str, str]:
+    """Return how to tell what the lines say of sizes of which not all show it by themselves.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        What they are of.
+    one : Comparison
+        With the engine that is said to be faster.
+    points : sequence of ComparedPoint
+        The sizes at which it is said to be.
+
+    Returns
+    -------
+    (str, str)
+        What stands before the claim, and after it; both empty where each size shows it.
+    """
+    if all(point.verdict == "faster" for point in points):
+        return "", ""
+    shown = [point.value for point in one.points if point.verdict == "faster"]
+    if shown:
+        return "by the fitted lines, ", f"; single sizes show it at {at_values(sweep, shown)} only"
+    return "by the fitted lines, ", "; no single size shows it"
 
 
 def _tell_from(sweep: Sweep, one: Comparison, crossover: Crossover, then: str) -> str:
@@ -187,10 +222,13 @@ def _tell_from(sweep: Sweep, one: Comparison, crossover: Crossover, then: str) -
     low = f"{at_value(sweep, one.points[0].value)} or fewer"
     if crossover.low is not None:
         low = rough(crossover.low, digits)
+    size = crossover.size
+    above = [point for point in one.points if point.size is not None and point.size >= size]
+    by_lines, shown_at = _by_lines(sweep, one, above)
     text = (
-        f"{one.title} is faster than {sweep.baseline} from about "
+        f"{by_lines}{one.title} is faster than {sweep.baseline} from about "
         f"{estimated(sweep, crossover.size, digits)} on (95 % interval {low} to "
-        f"{rough(crossover.high, digits)}){then}"
+        f"{rough(crossover.high, digits)}){shown_at}{then}"
     )
     worst = max((line.worst_deviation for line in lines_of(sweep, one.title)), default=1.0)
     if worst > POOR_FIT:

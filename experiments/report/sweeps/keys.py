@@ -25,10 +25,11 @@ _COUNTED = {
     "candidates": ("candidates", "candidate"),
     "folds": ("folds", "fold"),
 }
+# More of any other whole number, such as a depth or a greatest number of iterations, need not be
+# more work: times over it are told point by point, and no line is fitted to them
 CORES = "resources.cores"
-# whole numbers there that are no amount of work: how often to measure, and what is granted
+# what is counted there is no amount of work: how often to measure, and what is granted
 _NO_WORK = ("measure.", "resources.", "engines.")
-_FEWEST_VALUES = 2
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class SweptKey:
     key : str
         Dotted.
     values : tuple
-        From the least to the greatest; in the order written where they are no numbers.
+        From the least to the greatest; in the order written where they are no positive numbers.
     kind, label, unit
         See `experiments.report.sweeps.Sweep`.
     """
@@ -61,7 +62,7 @@ def find_keys(points: Iterable[dict[str, Any]]) -> tuple[SweptKey, ...]:
             known = values.setdefault(key, [])
             if value not in known:
                 known.append(value)
-    found = [_key(key, known) for key, known in values.items() if len(known) >= _FEWEST_VALUES]
+    found = [_key(key, known) for key, known in values.items() if len(known) >= 2]
     return tuple(sorted(found, key=lambda one: one.kind == "other"))
 
 
@@ -88,7 +89,7 @@ def tell_values(key: str, label: str, unit: str, values: Sequence[Any]) -> str:
     if size_of(first) is None or size_of(last) is None:
         told = ", ".join(definition_value(value) for value in values)
         return f"{key.rpartition('.')[2]} {told}"
-    between = " and " if len(values) == len(("first", "last")) else " to "
+    between = " and " if len(values) == 2 else " to "
     if label == unit:
         name = key.rpartition(".")[2]
         return f"{name} {definition_value(first)}{between}{definition_value(last)}"
@@ -98,19 +99,18 @@ def tell_values(key: str, label: str, unit: str, values: Sequence[Any]) -> str:
 def _key(key: str, values: list[Any]) -> SweptKey:
     kind = _kind(key, values)
     last = key.rpartition(".")[2]
-    label, unit = _COUNTED.get(last, (last, last)) if kind == "size" else (last, last)
+    label, unit = _COUNTED[last] if kind == "size" else (last, last)
     if kind == "workers":
         label, unit = ("cores", "core") if key == CORES else ("workers", "worker")
-    ordered = values if kind == "other" else sorted(values)
+    ordered = values if any(size_of(one) is None for one in values) else sorted(values)
     return SweptKey(key, tuple(ordered), kind, label, unit)
 
 
 def _kind(key: str, values: list[Any]) -> Kind:
-    """Tell work, which is counted in whole numbers, from what only is a number."""
+    """Tell what is known to be an amount of work from what only is a number."""
     last = key.rpartition(".")[2]
-    whole = all(isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in values)
-    if not whole or "seed" in last or last == "random_state":
+    if not all(isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in values):
         return "other"
     if key == CORES or (key.startswith("engines.") and last == "workers"):
         return "workers"
-    return "other" if key.startswith(_NO_WORK) else "size"
+    return "size" if last in _COUNTED and not key.startswith(_NO_WORK) else "other"

@@ -22,6 +22,7 @@ from experiments.report.sweeps.keys import size_of
 from experiments.report.sweeps.words import capital, follows_line
 from experiments.report.text import definition_value
 from experiments.report.wording import joined
+from experiments.statistics.bootstrap import estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,38 +110,57 @@ def _title(sweep: Sweep) -> str:
 
 
 def _times(sweep: Sweep) -> SweepTable:
-    rows = []
-    shown: list[str] = []
-    for place, value in enumerate(sweep.values):
-        cells = [_cell(sweep, one, one.points[place]) for one in sweep.series]
-        rows.append((_value(sweep, value), *cells))
-        shown += cells
+    rows = [
+        (_value(sweep, value), *(_cell(sweep, one, one.points[place]) for one in sweep.series))
+        for place, value in enumerate(sweep.values)
+    ]
     if sweep.kind != "other":
         completed = [
             MISSING if one.largest_completed is None else _value(sweep, one.largest_completed)
             for one in sweep.series
         ]
         rows.append(("largest completed", *completed))
-    legend = []
-    if any("x" in one for one in shown):
+    compared = [point for one in sweep.comparisons for point in one.points]
+    legend = [_tell_typical(sweep)]
+    if compared:
         legend.append(
             f"x: times as much as {sweep.baseline}, with its 95 % interval where one can be given."
         )
-    if any(f"({LEVEL}" in one for one in shown):
+    if any(point.verdict == "no difference shown" for point in compared):
         legend.append(f"{LEVEL}: no difference shown.")
+    if sweep.kind == "workers":
+        legend += sweep.notes
+    legend.append(sweep.noise)
     return SweepTable(
         key="times",
-        title=f"{capital(sweep.measure_label)}, median",
+        title=f"{capital(sweep.measure_label)}, typical value",
         heads=(sweep.label, *(one.title for one in sweep.series)),
         rows=tuple(rows),
-        legend=" ".join(legend),
+        legend=" ".join(filter(None, legend)),
     )
 
 
+def _tell_typical(sweep: Sweep) -> str:
+    """Say what the times shown are, which too few rounds decide."""
+    timed = [point for one in sweep.series for point in one.points if point.counts]
+    meant = {
+        found is not None and found.has_interval
+        for found in (estimate(point.rounds) for point in timed)
+    }
+    typical = "the geometric mean over rounds of the median of each"
+    if meant == {True}:
+        return f"Times are {typical}."
+    if meant == {False}:
+        return "Times are medians of all repeats, as there are too few rounds for an interval."
+    if meant:
+        return f"Times are {typical}, and medians of all repeats where rounds are too few."
+    return ""
+
+
 def _cell(sweep: Sweep, series: Series, point: SizePoint) -> str:
-    if point.median is None or not point.counts:
+    if point.typical is None or not point.counts:
         return MISSING if point.outcome == "completed" else point.outcome
-    text = seconds(point.median)
+    text = seconds(point.typical)
     compared = next(
         (
             found
@@ -182,9 +202,10 @@ def _growth(sweep: Sweep) -> SweepTable:
             )
         )
     legend = (
-        f"Fitted to the medians of rounds: seconds = fixed + cost x {sweep.label}. It describes "
-        "the sizes between those given and says nothing of others; brackets hold 95 % intervals, "
-        "where every size has rounds enough for one."
+        f"Fitted to the times above: seconds = fixed + cost x {sweep.label}. It describes the "
+        "sizes between those given and says nothing of others; brackets hold 95 % intervals, from "
+        "lines fitted to times drawn as rounds vary (Student's t on logarithms), where every size "
+        "has rounds enough for one."
     )
     if any(not follows_line(one) for _, one in grown):
         legend += (
@@ -231,7 +252,8 @@ def _scaling(sweep: Sweep) -> SweepTable:
         rows=tuple(rows),
         legend=(
             "x: times as fast as the same engine with the fewest cores that it completed "
-            f"({fewest:g} or more); the percentage is that of an ideal speed-up."
+            f"({fewest:g} or more), with a 95 % t interval over rounds on logarithms; the "
+            "percentage is that of an ideal speed-up."
         ),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from experiments.report.columns import NOT_FINISHED
+from experiments.statistics.bootstrap import estimate
 
 if TYPE_CHECKING:
     from experiments.statistics.bootstrap import Estimate
@@ -30,8 +31,8 @@ class SizePoint:
     size : float or None
         The same as a number; None where it is none.
     rounds : tuple of tuple of float
-        Seconds of each repeat of each round that ended, one inner tuple a round (process); rounds
-        that measured nothing are left out, so it is empty where nothing ended.
+        Seconds of each repeat, one inner tuple a round (process): ``rounds[i]`` is round i of every
+        engine, empty where it measured nothing. Without any round where nothing ended.
     outcome : str
         Of the engine at this point: one of `experiments.records.OUTCOMES`, or "not finished". What
         neither completed nor is still to be finished may have rounds that are no fair times.
@@ -45,13 +46,19 @@ class SizePoint:
     @property
     def counts(self) -> bool:
         """Whether its times may be compared and fitted."""
-        return bool(self.rounds) and self.outcome in {"completed", NOT_FINISHED}
+        return any(self.rounds) and self.outcome in {"completed", NOT_FINISHED}
 
     @property
     def median(self) -> float | None:
-        """Median of all values in seconds, as the tables show it; None where nothing ended."""
+        """Median of all values in seconds; None where nothing ended."""
         values = [value for one in self.rounds for value in one]
         return statistics.median(values) if values else None
+
+    @property
+    def typical(self) -> float | None:
+        """Seconds to show: what an interval is of, and the median of all values without one."""
+        found = estimate(self.rounds)
+        return found.value if found is not None and found.has_interval else self.median
 
 
 @dataclass(frozen=True)
@@ -91,10 +98,12 @@ class ComparedPoint:
     ----------
     value, size
         As in `SizePoint`.
-    medians : float
-        Median of the engine as a multiple of the baseline's.
+    times : float
+        The ratio to show: what is shown of the engine as a multiple of what is shown of the
+        baseline, which with an interval is what the interval is of.
     ratio : Estimate
-        The engine as a multiple of the baseline over rounds, with its interval where there is one.
+        The engine as a multiple of the baseline, round by round, with its interval where there is
+        one.
     floor : NoiseFloor or None
         What the null run showed at this value; None without one.
     verdict : str
@@ -104,15 +113,10 @@ class ComparedPoint:
 
     value: Any
     size: float | None
-    medians: float
+    times: float
     ratio: Estimate
     floor: NoiseFloor | None
     verdict: Verdict
-
-    @property
-    def times(self) -> float:
-        """The ratio to show: the one that the interval is of, and that of medians without one."""
-        return self.ratio.value if self.ratio.has_interval else self.medians
 
 
 @dataclass(frozen=True)
@@ -196,10 +200,19 @@ class Sweep:
         of one engine always share the same cores, so more of them are no more resources.
     costs : tuple of Cost
         With how many cores each other engine beats scikit-learn on one; empty for other keys.
+    single : Sweep or None
+        Every other engine, on the most cores that were measured, compared with scikit-learn on one:
+        a sweep of its own over the same values. None unless this one is over sizes with the most of
+        several ``resources.cores`` held.
+    floors : tuple of NoiseFloor or None
+        By how much the baseline differed from itself, one for each of `values`.
+    noise : str
+        Two sentences at most on the noise floor at the greatest value that has one, with the value
+        named, and on the range of the others; empty without a null run.
     answer : str
         What all this says, in one or more sentences with numbers; empty where it says nothing.
     notes : tuple of str
-        What a reader of the fitted lines must know.
+        What a reader of the tables must know.
     """
 
     key: str
@@ -214,6 +227,9 @@ class Sweep:
     comparisons: tuple[Comparison, ...] = ()
     scaling: tuple[tuple[str, Scaling], ...] = ()
     costs: tuple[Cost, ...] = ()
+    single: Sweep | None = None
+    floors: tuple[NoiseFloor | None, ...] = ()
+    noise: str = ""
     answer: str = ""
     notes: tuple[str, ...] = ()
 

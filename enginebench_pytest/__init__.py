@@ -13,45 +13,87 @@ Each such test runs on the engines of ``--engines sklearn,dask,spark``, on all t
 when it is not given. Accuracy, CPU seconds, memory and versions go to pytest-benchmark's
 ``extra_info``, and each measurement to ``.benchmarks/enginebench/`` as it is made.
 
-A session that uses none of this is left as it is, and loads none of it.
+A session that uses none of this is left as it is, and loads none of it: not even the packages
+``engines`` and ``experiments``, whose names a project may have for its own. Where it has an option
+``--engines`` too, that one stays its own, and the option here is ``--enginebench-engines``.
+``-p no:enginebench`` leaves all of this out.
 """
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Generator, Iterator
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
+    from enginebench_pytest.bench import BenchExperiment
     from engines.base import Engine
     from engines.types import Resources
-    from experiments.pytest_plugin.bench import BenchExperiment
 
 # a name that no other project gives to a fixture, since all of them load this plugin
 _PARAMETER: Final = "enginebench_engine"
 _OPTION: Final = "enginebench_engines"
+_SHORT: Final = "--engines"
+# always there, whatever options a project has
+_LONG: Final = "--enginebench-engines"
+_SHORT_IS_OURS: Final = pytest.StashKey[bool]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add ``--engines``."""
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, object, object]:
+    """Add ``--engines`` after the options of the project, of which none may be in its way."""
+    _forget_names(early_config, args)
+    result = yield
+    ours = _SHORT not in _options(parser)
+    early_config.stash[_SHORT_IS_OURS] = ours
     parser.getgroup("enginebench").addoption(
-        "--engines",
+        *([_SHORT] if ours else []),
+        _LONG,
         dest=_OPTION,
         metavar="NAMES",
         default=None,
         help="engines that tests with the fixtures engine or bench_experiment run on, with commas "
         "between: sklearn, dask, spark; all that are installed when not given",
     )
+    return result
+
+
+def _forget_names(config: pytest.Config, args: list[str]) -> None:
+    """Take the names of engines off the paths that pytest looks for conftest files in.
+
+    An option that is not known yet may have a value of its own, which is then taken for a path.
+    """
+    paths = getattr(getattr(config, "known_args_namespace", None), "file_or_dir", None) or []
+    for option, value in pairwise(args):
+        if option in {_SHORT, _LONG} and value in paths and not Path(value).exists():
+            paths.remove(value)
+
+
+def _options(parser: pytest.Parser) -> set[str]:
+    """Return the names of all options there are."""
+    groups = [*getattr(parser, "_groups", ()), getattr(parser, "_anonymous", None)]
+    return {
+        name
+        for group in groups
+        for option in getattr(group, "options", ())
+        for name in option.names()
+    }
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse a wrong ``--engines`` before anything is collected."""
-    if config.getoption(_OPTION) is not None:
+    if config.getoption(_OPTION, None) is not None:
+        if hidden := _hidden():
+            raise pytest.UsageError(hidden)
         chosen_engines(config)
 
 
@@ -66,17 +108,37 @@ def chosen_engines(config: pytest.Config) -> tuple[str, ...]:
     from engines import engine_names, missing_libraries
 
     known = engine_names()
-    asked: str | None = config.getoption(_OPTION)
+    asked: str | None = config.getoption(_OPTION, None)
     if asked is None:
         return tuple(name for name in known if not missing_libraries(name))
     names = tuple(dict.fromkeys(name.strip() for name in asked.split(",")))
     unknown = [name for name in names if name not in known]
     if unknown:
+        option = _SHORT if config.stash.get(_SHORT_IS_OURS, True) else _LONG
         raise pytest.UsageError(
-            f"--engines: there is no engine {', '.join(map(repr, unknown))}; "
+            f"{option}: there is no engine {', '.join(map(repr, unknown))}; "
             f"choose from {', '.join(known)}."
         )
     return names
+
+
+def _hidden() -> str:
+    """Say which package of this project has the name of one that is needed here, if any has."""
+    home = Path(__file__).resolve().parents[1]
+    for name in ("engines", "experiments"):
+        try:
+            spec = find_spec(name)
+        except ValueError:  # something in sys.modules that was never imported
+            spec = None
+        places = [] if spec is None else list(spec.submodule_search_locations or ())
+        if home / name not in {Path(place).resolve() for place in places}:
+            other = places[0] if places else getattr(spec, "origin", None) or "it has no file"
+            return (
+                f"The fixtures engine and bench_experiment need the package {name!r} of "
+                f"enginebench, and here another one has that name ({other}); run them where none "
+                "comes before it on sys.path."
+            )
+    return ""
 
 
 @pytest.hookimpl(trylast=True)
@@ -88,8 +150,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     given = {name for call in getattr(metafunc, "_calls", ()) for name in call.params}
     if given & {"engine", "engine_name"} and "bench_experiment" not in metafunc.fixturenames:
         return
+    if hidden := _hidden():
+        pytest.fail(hidden, pytrace=False)
     names = chosen_engines(metafunc.config)
-    metafunc.parametrize(_PARAMETER, names, indirect=True, scope="session")
+    # a project may have ids of its own form, and that of an engine is known all the same
+    metafunc.parametrize(_PARAMETER, names, indirect=True, scope="session", ids=names)
 
 
 @pytest.hookimpl(trylast=True)
@@ -112,16 +177,28 @@ def pytest_runtest_call(item: pytest.Item) -> None:
     name = _engine_of(item)
     if name is None or "bench_experiment" in values or not {"engine", "benchmark"} <= values.keys():
         return
-    from experiments.pytest_plugin.journal import journal_of
-    from experiments.pytest_plugin.watched import watch
+    from enginebench_pytest.journal import journal_of
+    from enginebench_pytest.watched import watch
 
-    watch(values["benchmark"], values["engine"], item, journal_of(item.config))
+    benchmark = values["benchmark"]
+    if benchmark.group is None:
+        benchmark.group = _group(item)
+    watch(benchmark, values["engine"], item.nodeid, journal_of(item.config))
 
 
 def _engine_of(item: pytest.Item) -> str | None:
     """Return the name of the engine that a test runs on, if it asks for one."""
     call = getattr(item, "callspec", None)
     return None if call is None else call.params.get(_PARAMETER)
+
+
+def _group(item: pytest.Item) -> str:
+    """Return a name that the same test has on every engine, so that they share a table."""
+    name: str = getattr(item, "originalname", None) or item.name
+    own: str = item.callspec.id  # type: ignore[attr-defined]  # it has parameters
+    before, engine, after = f"-{own}-".rpartition(f"-{_engine_of(item)}-")
+    others = f"{before}-{after}"[1:-1] if engine else own
+    return f"{name}[{others}]" if others else name
 
 
 def _opens_a_session(item: pytest.Item) -> bool:
@@ -149,7 +226,7 @@ def engine_resources(
     scikit-learn is one worker with all the threads; the others have a worker a core. A
     ``conftest.py`` may override this fixture with an `engines.types.Resources` of its own.
     """
-    from experiments.pytest_plugin.sessions import default_resources
+    from enginebench_pytest.sessions import default_resources
 
     scratch = tmp_path_factory.mktemp(f"scratch-{enginebench_engine}")
     return default_resources(enginebench_engine, scratch)
@@ -165,8 +242,8 @@ def engine(
     memory of the whole process tree, pytest included. Nothing pins that process to CPUs or limits
     its memory: `bench_experiment` compares engines as a run does.
     """
-    from experiments.pytest_plugin.journal import journal_of
-    from experiments.pytest_plugin.sessions import opened
+    from enginebench_pytest.journal import journal_of
+    from enginebench_pytest.sessions import opened
 
     with opened(enginebench_engine, engine_resources, journal_of(request.config)) as running:
         yield running
@@ -179,9 +256,9 @@ def bench_experiment(
     request: pytest.FixtureRequest,
     tmp_path: Path,
 ) -> BenchExperiment:
-    """Benchmark an experiment on an engine: see `experiments.pytest_plugin.bench`."""
-    from experiments.pytest_plugin.bench import BenchExperiment
-    from experiments.pytest_plugin.journal import journal_of
+    """Benchmark an experiment on an engine: see `enginebench_pytest.bench`."""
+    from enginebench_pytest.bench import BenchExperiment
+    from enginebench_pytest.journal import journal_of
 
     beside = (
         "A session of an engine was open in the test's own process meanwhile, and held memory; "

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
-    from experiments.pytest_plugin.held import HeldChild
-    from experiments.pytest_plugin.measured import Measured
+    from enginebench_pytest.held import HeldChild
+    from enginebench_pytest.measured import Measured
     from experiments.records import Phase
 
 

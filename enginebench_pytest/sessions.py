@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from enginebench_pytest.journal import Journal
     from engines.base import Engine
-    from experiments.pytest_plugin.journal import Journal
 
 
 def default_resources(name: str, scratch: Path) -> Resources:

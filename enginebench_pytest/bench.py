@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from enginebench_pytest.held import ChildOverError, HeldChild
+from enginebench_pytest.journal import Entries
+from enginebench_pytest.measured import Measured
+from enginebench_pytest.turns import Turns
 from experiments.errors import RequestError
-from experiments.pytest_plugin.held import ChildOverError, HeldChild
-from experiments.pytest_plugin.journal import Entries
-from experiments.pytest_plugin.measured import Measured
-from experiments.pytest_plugin.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pytest_benchmark.fixture import BenchmarkFixture
 
+    from enginebench_pytest.journal import Journal
     from experiments.definition import Experiment
-    from experiments.pytest_plugin.journal import Journal
     from experiments.records import Record
     from experiments.runner.ready import ReadyPoint
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from enginebench_pytest.journal import Entries
 from engines.errors import EngineError
 from experiments.measure.meter import Meter
 from experiments.measure.tree import usage
-from experiments.pytest_plugin.journal import Entries
 from experiments.records import plain
 from experiments.runner.child import failure_of
 from experiments.runner.host import describe_software
@@ -24,48 +24,57 @@ from experiments.runner.host import describe_software
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from enginebench_pytest.journal import Journal
     from engines.base import Engine
     from experiments.measure.tree import Usage
-    from experiments.pytest_plugin.journal import Journal
     from experiments.records import Phase
 
 # between looks whether a sample is due
 _SHORTEST_WAIT_S: Final = 0.005
 
 
-def watch(
-    benchmark: BenchmarkFixture, engine: Engine[Any], item: pytest.Item, journal: Journal
-) -> None:
+def watch(benchmark: BenchmarkFixture, engine: Engine[Any], test: str, journal: Journal) -> None:
     """Make a benchmark measure CPU seconds and memory too, and keep each round in the journal.
 
     pytest-benchmark itself insists on its own class, so that the fixture cannot be another object.
     """
-    if benchmark.group is None:
-        benchmark.group = _group(item, engine.name)
     benchmark.__class__ = WatchedBenchmark
-    benchmark.watching = _Watch(engine, item.nodeid, journal)  # type: ignore[attr-defined]
+    benchmark.watching = _Watch(engine, test, journal)  # type: ignore[attr-defined]
+    benchmark.calls = 0  # type: ignore[attr-defined]
 
 
 class WatchedBenchmark(BenchmarkFixture):
     """pytest-benchmark's fixture, with a look at the process tree around each round."""
 
     watching: _Watch
+    calls: int
 
     def __call__(self, function_to_benchmark: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a function many times; what it used is told for one call of it."""
-        calls = 0
-
-        def counted(*args: Any, **kwargs: Any) -> Any:
-            nonlocal calls
-            calls += 1
-            return function_to_benchmark(*args, **kwargs)
-
         call = super().__call__
         with self.watching.over(self):
             self.watching.begin()
-            result = call(counted, *args, **kwargs)  # type: ignore[no-untyped-call]
-            self.watching.end_many(self, calls)
+            result = call(function_to_benchmark, *args, **kwargs)  # type: ignore[no-untyped-call]
+            self.watching.end_many(self, self.calls + self._calls_after)
         return result
+
+    def _make_runner(self, *args: Any, **kwargs: Any) -> Callable[..., Any]:
+        """Count the calls of a round outside of its timer, which runs within the runner."""
+        run = super()._make_runner(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+        def counted(loops_range: range | None, *more: Any, **options: Any) -> Any:
+            self._loops = len(loops_range) if loops_range else 1
+            self.calls += self._loops
+            return run(loops_range, *more, **options)
+
+        return counted
+
+    @property
+    def _calls_after(self) -> int:
+        """How often the function was called after all rounds: for its result, or for a profile."""
+        if not (self.enabled and self.cprofile):
+            return 1
+        return self._loops if self.cprofile_loops is None else int(self.cprofile_loops)
 
     def pedantic(  # noqa: PLR0917 - as the method that it replaces
         self,
@@ -248,11 +257,3 @@ def _ended_by(exc: BaseException) -> dict[str, Any]:
         return {"outcome": "skipped", "error": str(exc)}
     failure = failure_of(exc)
     return {"outcome": failure["outcome"], "error": failure["message"]}
-
-
-def _group(item: pytest.Item, engine: str) -> str:
-    """Return a name that the same test has on every engine, so that they share a table."""
-    name: str = getattr(item, "originalname", None) or item.name
-    others = item.callspec.id.split("-")  # type: ignore[attr-defined]  # it has parameters
-    others.remove(engine)
-    return f"{name}[{'-'.join(others)}]" if others else name

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from experiments.records import plain, to_json
 
 if TYPE_CHECKING:
+    from enginebench_pytest.journal import Entries
     from experiments.definition import Experiment
-    from experiments.pytest_plugin.journal import Entries
     from experiments.records import Failure, Phase, Record
     from experiments.runner.ready import ReadyPoint
 
