@@ -18,6 +18,7 @@ from experiments.statistics.lines import (
     freedom,
     gradient,
     means_by_size,
+    no_narrower_than_pooled,
     normals,
     pool,
     refit,
@@ -111,7 +112,8 @@ def fit_growth(points: Sequence[Point]) -> Growth | None:
 
 def _spread(times: Times, line: Line) -> Times:
     """Return times with one spread where they vary alike, and with that about their line."""
-    return doubt(pool(times) if vary_alike(times.variances, times.degrees) else times, line)
+    alike = vary_alike(times.variances, times.degrees)
+    return doubt(pool(times) if alike else no_narrower_than_pooled(times), line)
 
 
 def _coefficient(
