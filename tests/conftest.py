@@ -33,8 +33,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if "ENGINEBENCH_CACHE" not in os.environ:
         kept = getattr(config, "cache", None)
-        folder = kept.mkdir("enginebench") if kept else tempfile.mkdtemp(prefix="enginebench-")
-        os.environ["ENGINEBENCH_CACHE"] = str(folder)
+        if kept:
+            folder = str(kept.mkdir("enginebench"))
+        else:
+            unkept = tempfile.TemporaryDirectory(prefix="enginebench-")
+            config.add_cleanup(unkept.cleanup)
+            folder = unkept.name
+        os.environ["ENGINEBENCH_CACHE"] = folder
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.enginebench_engines is None:
         config.option.enginebench_engines = ",".join(engine_names())
