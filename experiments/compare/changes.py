@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from experiments.report.columns import title
+from experiments.report.folder import section_of
 from experiments.report.footnotes import shown
 from experiments.report.numbers import memory
 from experiments.report.text import definition_value
@@ -77,7 +78,7 @@ def find_doubts(first: RunFiles, second: RunFiles) -> tuple[str, ...]:
         unknown = [
             words
             for name, words in (("versions", "the versions"), ("host", "the machine"))
-            if not _section(files.description, name)
+            if not section_of(files.description, name)
         ]
         if unknown:
             found.append(
@@ -145,8 +146,8 @@ def _data(
 ) -> Iterator[Change]:
     def told(files: RunFiles, point: dict[str, Any]) -> dict[str, str]:
         about = files.about(point)
-        dataset = _section(about, "dataset")
-        counts = _section(dataset, "counts")
+        dataset = section_of(about, "dataset")
+        counts = section_of(dataset, "counts")
         return _known(
             {
                 "contents of the prepared rows": str(dataset.get("fingerprint") or "")[:12],
@@ -264,7 +265,7 @@ def _place(key: str, told: Sequence[tuple[str, dict[str, str], dict[str, str]]])
 
 
 def _versions(first: dict[str, Any], second: dict[str, Any]) -> Iterator[Change]:
-    old, new = _section(first, "versions"), _section(second, "versions")
+    old, new = section_of(first, "versions"), section_of(second, "versions")
     if old and new:
         for key, one, other in _differences(old, new):
             yield Change("versions", key, _as_text(one), _as_text(other))
@@ -274,7 +275,7 @@ def _versions(first: dict[str, Any], second: dict[str, Any]) -> Iterator[Change]
 
 
 def _host(first: dict[str, Any], second: dict[str, Any]) -> Iterator[Change]:
-    old, new = _section(first, "host"), _section(second, "host")
+    old, new = section_of(first, "host"), section_of(second, "host")
     if not old or not new:
         return
     for key, one, other in _differences(old, new):
@@ -299,8 +300,3 @@ def _bytes(value: Any) -> Any:
 def _known(told: dict[str, Any]) -> dict[str, str]:
     """Return what is told at all."""
     return {name: str(value) for name, value in told.items() if value not in (None, "")}
-
-
-def _section(content: Mapping[str, Any], name: str) -> dict[str, Any]:
-    section = content.get(name)
-    return section if isinstance(section, dict) else {}

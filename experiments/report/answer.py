@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from experiments.metrics import AGREEMENT_RAND, METRICS
-from experiments.report.columns import NOT_FINISHED, name_among, title
+from experiments.report.columns import name_among, title
 from experiments.report.disagreements import (
     find_consequences,
     labels_compared,
@@ -25,7 +25,7 @@ from experiments.report.winners import (
     tell_chosen,
     winners_differ_beyond_tolerance,
 )
-from experiments.report.wording import joined, metric_title
+from experiments.report.wording import joined, metric_title, tell_outcome
 from experiments.report.work import FIT, SEARCH, TASKS
 
 if TYPE_CHECKING:
@@ -38,15 +38,6 @@ if TYPE_CHECKING:
     from experiments.report.work import Work
     from experiments.statistics.noise import NoiseFloor
 
-_HAPPENED = {
-    "timed out": "timed out",
-    "out of memory": "ran out of memory",
-    "crashed": "crashed",
-    "failed": "failed",
-    "unsupported": "does not support what was asked",
-    "degraded": "was degraded",
-    NOT_FINISHED: "was not finished",
-}
 _ALL = {2: "both", 3: "all three", 4: "all four"}
 _UNDEFINED = "undefined"
 
@@ -99,7 +90,7 @@ def answer(
     complete = [one for one in columns if one.counts]
     happened = joined(
         [
-            f"{name_among(one, columns)} {_HAPPENED.get(one.outcome, one.outcome)}"
+            f"{name_among(one, columns)} {tell_outcome(one.outcome)}"
             for one in columns
             if one.outcome != "completed"
         ]

@@ -9,7 +9,7 @@ from experiments.errors import RequestError
 from experiments.records import point_key
 from experiments.report.candidates import best_candidates, count_tried, has_candidates
 from experiments.report.columns import NOT_FINISHED
-from experiments.report.folder import read_run
+from experiments.report.folder import read_run, section_of
 from experiments.report.footnotes import sentence, shown
 from experiments.report.halving import warn_of_few_rows
 from experiments.report.memory import no_cycles
@@ -157,8 +157,8 @@ def build_report(folder: Path) -> Report:
         footnotes=footnotes,
         warnings=(*_warnings(files, tables, rounds), *lacking),
         limits=(*_limits(files, tables, rounds), *sweep_limits(sweeps)),
-        host=_host(_section(about, "host"), about.get("commit")),
-        versions={str(k): str(v) for k, v in _section(about, "versions").items()},
+        host=_host(section_of(about, "host"), about.get("commit")),
+        versions={str(k): str(v) for k, v in section_of(about, "versions").items()},
         definition=files.definition,
         records=files.records,
         files=files,
@@ -189,23 +189,20 @@ def _refits(files: RunFiles) -> dict[str, str]:
     }
     # what was planned is known even of searches that left no record
     for point in files.points:
-        refit = _section(files.about(point), "search").get("refit")
+        refit = section_of(files.about(point), "search").get("refit")
         if isinstance(refit, str):
             refits[point_key(point)] = refit
     return refits
 
 
-def _section(content: dict[str, Any], name: str) -> dict[str, Any]:
-    section = content.get(name)
-    return section if isinstance(section, dict) else {}
-
-
 def _workload(files: RunFiles) -> str:
-    workload = _section(files.asked, "workload")
+    workload = section_of(files.asked, "workload")
     swept = {key for point in files.points for key in point}
     if not workload or "workload" in swept:
         return ""
-    own = {f"parameters.{name}": value for name, value in _section(workload, "parameters").items()}
+    own = {
+        f"parameters.{name}": value for name, value in section_of(workload, "parameters").items()
+    }
     options = ", ".join(
         f"{name.removeprefix('parameters.')} {shown(value)}"
         for name, value in {**workload, **own}.items()
@@ -261,7 +258,7 @@ def _warnings(files: RunFiles, tables: tuple[Table, ...], rounds: int) -> tuple[
     for point in files.points:
         if few := warn_of_few_rows(files, point):
             found.append(few)
-        notes = _section(files.about(point), "dataset").get("notes")
+        notes = section_of(files.about(point), "dataset").get("notes")
         found.extend(sentence(note) for note in notes or () if isinstance(note, str))
     return tuple(dict.fromkeys(found))
 

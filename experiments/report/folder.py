@@ -12,6 +12,7 @@ from experiments.records import RECORDS_FILE, ends_torn, point_key, read_records
 from experiments.report.candidates import count_tried
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from experiments.records import Record
@@ -169,6 +170,12 @@ def read_run(path: Path) -> RunFiles:
         torn=records.exists() and ends_torn(records),
         null_records=tuple(record for record in read if record.null_run),
     )
+
+
+def section_of(content: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return a mapping in another one; empty where there is none."""
+    section = content.get(name)
+    return section if isinstance(section, dict) else {}
 
 
 def _description(path: Path) -> dict[str, Any]:

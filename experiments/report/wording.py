@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from experiments.metrics import METRICS
+from experiments.report.columns import NOT_FINISHED
 from experiments.report.footnotes import shown
 from experiments.report.numbers import score
 from experiments.report.text import clean
@@ -16,6 +17,22 @@ if TYPE_CHECKING:
 _GREATEST = 1e300
 # whose names metrics bear
 _PERSONS = ("Calinski", "Davies")
+
+# of one engine and of several
+_HAPPENED = {
+    "timed out": ("timed out", "timed out"),
+    "out of memory": ("ran out of memory", "ran out of memory"),
+    "crashed": ("crashed", "crashed"),
+    "failed": ("failed", "failed"),
+    "unsupported": ("does not support what was asked", "do not support what was asked"),
+    "degraded": ("was degraded", "were degraded"),
+    NOT_FINISHED: ("was not finished", "were not finished"),
+}
+
+
+def tell_outcome(outcome: str, *, several: bool = False) -> str:
+    """Say what happened to an engine that did not complete, or to several."""
+    return _HAPPENED.get(outcome, (outcome, outcome))[several]
 
 
 def joined(texts: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from experiments.report.sweeps.cores import tell_costs, tell_division, tell_spee
 from experiments.report.sweeps.keys import CORES
 from experiments.report.sweeps.words import at_value, at_values, capital, times_as_long
 from experiments.report.text import definition_value
-from experiments.report.wording import joined
+from experiments.report.wording import joined, tell_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,16 +21,6 @@ if TYPE_CHECKING:
 
 # Sweeps over the same key that are told one by one
 _MOST_TOLD = 3
-# of one engine and of several
-_HAPPENED = {
-    "timed out": ("timed out", "timed out"),
-    "out of memory": ("ran out of memory", "ran out of memory"),
-    "crashed": ("crashed", "crashed"),
-    "failed": ("failed", "failed"),
-    "unsupported": ("does not support what was asked", "do not support what was asked"),
-    "degraded": ("was degraded", "were degraded"),
-    NOT_FINISHED: ("was not finished", "were not finished"),
-}
 
 
 def tell_sweep(sweep: Sweep) -> str:
@@ -119,9 +109,8 @@ def _tell_outcomes(sweep: Sweep) -> str:
                 groups.setdefault((outcome, places), []).append(one.title)
     told = []
     for (outcome, places), titles in groups.items():
-        singular, plural = _HAPPENED.get(outcome, (outcome, outcome))
         values = [sweep.values[place] for place in places]
-        happened = singular if len(titles) == 1 else plural
+        happened = tell_outcome(outcome, several=len(titles) > 1)
         text = f"{joined(titles)} {happened} at {at_values(sweep, values)}"
         failed = outcome != NOT_FINISHED and sweep.baseline in titles
         others = _completed(sweep, values) if failed else []
