@@ -16,7 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from enginebench_pytest.journal import Entries
 from engines.errors import EngineError
 from experiments.measure.meter import Meter
-from experiments.measure.tree import usage
+from engines.usage import usage
 from experiments.records import plain
 from experiments.runner.child import failure_of
 from experiments.runner.host import describe_software
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from enginebench_pytest.journal import Journal
     from engines.base import Engine
-    from experiments.measure.tree import Usage
+    from engines.usage import Usage
     from experiments.records import Phase
 
 # between looks whether a sample is due

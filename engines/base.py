@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Score,
         Source,
         Trial,
+        WorkerUsage,
     )
 
 ItemT = TypeVar("ItemT")
@@ -310,6 +311,22 @@ class Engine(ABC, Generic[NativeT]):
         with self._step(Feature.SESSION):
             return self._facts()
 
+    def worker_usage(self) -> tuple[WorkerUsage, ...]:
+        """Ask the workers of a cluster what they have used since the session started.
+
+        It takes a round trip to every worker, which whoever times the session leaves out.
+
+        Returns
+        -------
+        tuple of WorkerUsage
+            One a worker alive, in the order of their names. Empty where the session started its
+            own workers: they are below this process, and can be seen from outside.
+        """
+        if self.resources.attachment is None:
+            return ()
+        with self._step(Feature.SESSION):
+            return self._worker_usage()
+
     def lost_workers(self) -> tuple[str, ...]:
         """Return a line for each worker process that died since the session started."""
         return ()
@@ -346,6 +363,9 @@ class Engine(ABC, Generic[NativeT]):
     def _translate(self, step: str, exc: Exception) -> EngineError:
         """Turn the library's exception into one of ours; adapters tell more causes apart."""
         return EngineFailedError(f"{self.name}: {step}: {headline(exc)}")
+
+    def _worker_usage(self) -> tuple[WorkerUsage, ...]:
+        return ()  # scikit-learn has no cluster
 
     @abstractmethod
     def _start(self) -> None: ...

@@ -8,6 +8,7 @@
     ├── JavaError                 no Java, or one that is too old
     ├── UnsupportedFeatureError   a gap that the engine declares
     ├── SessionError              the session is not open, or could not be opened
+    │   └── ClusterError          a cluster cannot be joined, or is not what was asked for
     └── EngineFailedError         the engine's library raised
         ├── WorkerLostError       a worker process or the JVM died
         └── EngineMemoryError     the engine ran out of its memory
@@ -41,6 +42,10 @@ class UnsupportedFeatureError(EngineError, NotImplementedError):
 
 class SessionError(EngineError, RuntimeError):
     """The session is not open, or could not be opened."""
+
+
+class ClusterError(SessionError):
+    """A cluster cannot be joined, refuses who asks, or is not what was asked for."""
 
 
 class EngineFailedError(EngineError, RuntimeError):

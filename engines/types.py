@@ -26,8 +26,58 @@ Placement = Literal["spread", "host", "everywhere"]
 
 
 @dataclass(frozen=True)
+class Certificates:
+    """Files of one party to a connection over TLS, in PEM.
+
+    Parameters
+    ----------
+    ca_file : str
+        Certificates of those whose signature is trusted.
+    cert : str
+        Own certificate.
+    key : str
+        Own private key.
+    """
+
+    ca_file: str
+    cert: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A running cluster that a session joins and leaves, and never shuts down.
+
+    No field holds a secret: it would be in every log and record that shows the value.
+
+    Parameters
+    ----------
+    address : str
+        ``tcp://host:port`` or ``tls://host:port`` of Dask's scheduler, ``spark://host:port`` of
+        Spark's master.
+    wait_s : float
+        Seconds in which the cluster must answer, and have the workers that are asked for.
+    exact : bool
+        Whether a cluster that gives other cores than asked for is refused.
+    certificates : Certificates, optional
+        For ``tls://``.
+    secret_variable : str, optional
+        Environment variable with the secret that Spark's parties authenticate by.
+    worker_python : str, optional
+        Python that Spark's executors run, as they see it; that of this process when not given.
+    """
+
+    address: str
+    wait_s: float
+    exact: bool = True
+    certificates: Certificates | None = None
+    secret_variable: str | None = None
+    worker_python: str | None = None
+
+
+@dataclass(frozen=True)
 class Resources:
-    """What an engine is granted on this machine.
+    """What an engine is granted, on this machine or on a cluster.
 
     Parameters
     ----------
@@ -44,6 +94,10 @@ class Resources:
     independent : bool
         Whether what follows is independent work for one core each: candidates of a search, or
         tasks. An engine that has no workers otherwise then starts them with its session.
+    attachment : Attachment, optional
+        The cluster whose workers compute; without one the session starts its own, in this process
+        and below it. Memory is then that of the cluster, and `memory_bytes` what the processes of
+        this machine may take.
     """
 
     cores: int
@@ -52,6 +106,38 @@ class Resources:
     threads_per_worker: int
     scratch: Path
     independent: bool = False
+    attachment: Attachment | None = None
+
+
+@dataclass(frozen=True)
+class WorkerUsage:
+    """What one worker of a cluster has used for a session, with all processes below it.
+
+    Parameters
+    ----------
+    worker : str
+        Its name, the same as long as it lives and nobody else's after that.
+    host : str
+        The machine it is on, as the cluster names it.
+    cpu_s : float
+        CPU seconds since the session started.
+    peak_memory_bytes : int
+        Greatest memory (PSS) since it was asked last.
+    read_bytes, write_bytes : int
+        Bytes that came from or reached storage since the session started.
+    counters : dict
+        What the engine's own accounts say, since the session started: ``spilled_bytes``,
+        ``sent_bytes``, ``received_bytes``, ``gc_s``, and what only this engine counts. None where
+        it cannot tell.
+    """
+
+    worker: str
+    host: str
+    cpu_s: float
+    peak_memory_bytes: int
+    read_bytes: int
+    write_bytes: int
+    counters: dict[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -167,6 +253,11 @@ class Facts:
         Library name to version.
     details : dict
         What only this engine has: the JVM, the BLAS class, worker addresses.
+    measured_by : dict
+        For what is measured in the workers of a cluster (``cpu_s``, ``peak_memory_bytes``,
+        ``spilled_bytes``, ...), who counts it; empty where all processes are on this machine.
+    warnings : tuple of str
+        Sentences on the session that a reader of its results must know.
     """
 
     cores: int
@@ -176,6 +267,8 @@ class Facts:
     native_threads: dict[str, int]
     versions: dict[str, str]
     details: dict[str, Any] = field(default_factory=dict)
+    measured_by: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

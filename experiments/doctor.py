@@ -195,7 +195,7 @@ def _loopback() -> Iterator[Check]:
 
 
 def _memory_measure() -> Iterator[Check]:
-    from experiments.measure.tree import usage
+    from engines.usage import usage
     from experiments.report.numbers import memory
 
     used = usage(os.getpid()).memory_bytes

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 from experiments.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from io import FileIO
     from pathlib import Path
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 RECORDS_FILE: Final = "records.jsonl"
 
 Outcome: TypeAlias = Literal[
@@ -30,8 +30,39 @@ OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 
 
 @dataclass(frozen=True)
+class WorkerShare:
+    """What one worker of a cluster used in one phase.
+
+    Parameters
+    ----------
+    worker, host : str
+        Its name, and the machine it is on.
+    cpu_s : float
+        CPU seconds of its process and of all below it.
+    peak_memory_bytes : int
+        Greatest memory of them (PSS) in any sample.
+    read_bytes, write_bytes : int
+        Bytes that came from or reached storage.
+    counters : dict
+        What the engine's own accounts say: ``spilled_bytes``, ``sent_bytes``, ``received_bytes``,
+        ``gc_s`` and what only this engine counts; None where it cannot tell.
+    """
+
+    worker: str
+    host: str
+    cpu_s: float
+    peak_memory_bytes: int
+    read_bytes: int
+    write_bytes: int
+    counters: dict[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Phase:
-    """What a process tree used in one phase.
+    """What an engine used in one phase.
+
+    On a cluster its numbers are those of the process tree of this machine and of the workers
+    together, where the peaks of memory need not have been at the same moment.
 
     Parameters
     ----------
@@ -49,6 +80,9 @@ class Phase:
     ended : bool
         False for the phase in which an engine died, ran out of time or was killed: what it used
         until then.
+    workers : tuple of WorkerShare
+        What each worker of a cluster used of it; empty where the engine started its own, and in
+        a phase in which the workers could not be asked.
     """
 
     name: str
@@ -58,6 +92,7 @@ class Phase:
     read_bytes: int
     write_bytes: int
     ended: bool = True
+    workers: tuple[WorkerShare, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -343,14 +378,34 @@ def _from_json(content: dict[str, Any]) -> Record:
 
 
 def _phase(content: dict[str, Any]) -> Phase:
-    phase = Phase(**content)
-    for name in ("wall_s", "cpu_s", "peak_memory_bytes", "read_bytes", "write_bytes"):
-        value = getattr(phase, name)
-        if value is not None and not (_is_number(value) and value >= 0):
-            raise ValueError(f"{name} of its phase {phase.name!r} is {value!r} and no amount")
+    phase = Phase(
+        **{**content, "workers": tuple(_share(one) for one in content.get("workers", ()))}
+    )
     if not isinstance(phase.name, str):
         raise TypeError(f"a phase has the name {phase.name!r}, which is no text")
+    _check_amounts(phase, ("wall_s", *_AMOUNTS), f"its phase {phase.name!r}")
     return phase
+
+
+def _share(content: dict[str, Any]) -> WorkerShare:
+    share = WorkerShare(**content)
+    if not all(isinstance(one, str) for one in (share.worker, share.host)):
+        raise TypeError(f"a worker has the name {share.worker!r}, which is no text")
+    _check_amounts(share, _AMOUNTS, f"its worker {share.worker!r}")
+    for name, value in share.counters.items():
+        if value is not None and not _is_number(value):
+            raise ValueError(f"{name} of its worker {share.worker!r} is {value!r} and no number")
+    return share
+
+
+_AMOUNTS: Final = ("cpu_s", "peak_memory_bytes", "read_bytes", "write_bytes")
+
+
+def _check_amounts(of: Phase | WorkerShare, names: Iterable[str], what: str) -> None:
+    for name in names:
+        value = getattr(of, name)
+        if value is not None and not (_is_number(value) and value >= 0):
+            raise ValueError(f"{name} of {what} is {value!r} and no amount")
 
 
 def _is_number(value: Any) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from experiments.measure.tree import Usage
+    from engines.usage import Usage
 
     OnSample: TypeAlias = Callable[[str | None, Usage], None]
 

@@ -69,6 +69,8 @@ def _walk(task: Task, reporter: Reporter) -> None:
             raise UnsupportedFeatureError(f"{task.engine}: {feature.value}: {gap}")
         engine = engine_class(task.resources)
         engine.start()
+        if task.attachment is not None:
+            reporter.ask_workers = lambda: [asdict(one) for one in engine.worker_usage()]
     try:
         work = choose_work(task, engine, reporter)
         work.load()
@@ -90,6 +92,7 @@ def _walk(task: Task, reporter: Reporter) -> None:
         engine.stop()
         return
     with reporter.phase("stop"):
+        reporter.ask_workers = None  # whoever left a cluster cannot ask its workers any more
         engine.stop()
 
 

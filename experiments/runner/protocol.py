@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 REPORTS_FD = "ENGINEBENCH_REPORTS_FD"
 ANSWERS_FD = "ENGINEBENCH_ANSWERS_FD"
@@ -34,6 +34,12 @@ class Reporter:
     ----------
     reports, answers : int
         File descriptors to write to and to read from.
+
+    Attributes
+    ----------
+    ask_workers : callable or None
+        Returns what each worker of a cluster has used so far. It is called at the boundaries of
+        phases, outside of what is timed, and the runner does not count the time that it takes.
     """
 
     reports: int
@@ -41,6 +47,7 @@ class Reporter:
     repeat: int | None = None
     phase_name: str | None = None
     failed: bool = False
+    ask_workers: Callable[[], list[dict[str, Any]]] | None = None
 
     def report(self, kind: str, **content: Any) -> None:
         """Send a report and wait for the answer.
@@ -71,12 +78,20 @@ class Reporter:
     def phase(self, name: str) -> Iterator[None]:
         """Time what happens inside; nothing is reported of a phase that raises."""
         self.phase_name = name
-        self.report("phase begin", phase=name)
+        self.report("phase begin", phase=name, **self._asked_workers())
         started = time.perf_counter()
         yield
         wall_s = time.perf_counter() - started
-        self.report("phase end", phase=name, wall_s=wall_s)
+        self.report("phase end", phase=name, wall_s=wall_s, **self._asked_workers())
         self.phase_name = None
+
+    def _asked_workers(self) -> dict[str, Any]:
+        """Return what the workers have used, and the seconds that it took to ask them."""
+        if self.ask_workers is None:
+            return {}
+        started = time.perf_counter()
+        workers = self.ask_workers()
+        return {"workers": workers, "asked_s": time.perf_counter() - started}
 
 
 class LineReader:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import psutil
 
-from experiments.measure.tree import tree
+from engines.usage import tree
 from experiments.runner.protocol import TOKEN
 
 PATIENCE_S = 5.0

@@ -235,6 +235,7 @@ def _task(item: PlanItem, ready: ReadyPoint, predictions: Path, scratch: Path) -
         initial_centers=None if centers is None else str(centers),
         repeats=1 + experiment.measure.warm_repeats,
         cpus=usable_cpus()[: granted_cores(experiment)],
+        cores=workers * threads_per_worker,
         memory_bytes=granted_memory(experiment),
         workers=workers,
         threads_per_worker=threads_per_worker,

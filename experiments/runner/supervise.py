@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from experiments.measure.meter import Meter
 from experiments.measure.samples import SampleLog
+from experiments.measure.workers import shares
 from experiments.records import Failure, Phase
 from experiments.runner.environment import child_environment
 from experiments.runner.events import PhaseEnded, PhaseStarted
@@ -22,9 +23,10 @@ from experiments.runner.protocol import ANSWERS_FD, LIFELINE_FD, REPORTS_FD, TOK
 from experiments.runner.reap import kill_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from experiments.records import WorkerShare
     from experiments.runner.events import OnEvent
     from experiments.runner.task import Task
 
@@ -181,6 +183,7 @@ class _Child:
         self._repeat = Repeat(0)
         self._phase: str | None = None
         self._phase_repeat: int | None = None
+        self._workers_before: Sequence[dict[str, Any]] = ()
         self._done = False
         self._token = secrets.token_hex(16)
         self._timeout_s = timeout_s
@@ -264,7 +267,8 @@ class _Child:
             case "phase begin":
                 self._begin(report)
             case "phase end":
-                self._end_phase(report["wall_s"])
+                used = shares(self._workers_before, report.get("workers", ()))
+                self._end_phase(report["wall_s"], workers=used)
             case "repeat":
                 self._complete(report, arrived)
             case "failure":
@@ -274,6 +278,8 @@ class _Child:
                 self._done = True
         with suppress(BrokenPipeError):
             os.write(self._answers, b"\n")
+        # asking the workers of a cluster is measuring, and no part of what is measured
+        self._waited_s += report.get("asked_s", 0.0)
         self._waited_s += time.perf_counter() - arrived
 
     def _begin(self, report: dict[str, Any]) -> None:
@@ -282,6 +288,7 @@ class _Child:
             self._samples.repeat = report["repeat"]
         self._phase = report["phase"]
         self._phase_repeat = report["repeat"]
+        self._workers_before = report.get("workers", ())
         self._meter.begin(report["phase"])
         self._phase_began = time.perf_counter()
         self._on_event(PhaseStarted(report["phase"], report["repeat"]))
@@ -295,8 +302,10 @@ class _Child:
             self._hand_over(arrived)
         # the last one still has to stop the engine: it is handed over by `finish`
 
-    def _end_phase(self, wall_s: float, *, ended: bool = True) -> None:
-        phase = self._meter.end(wall_s, ended=ended)
+    def _end_phase(
+        self, wall_s: float, *, ended: bool = True, workers: Sequence[WorkerShare] = ()
+    ) -> None:
+        phase = self._meter.end(wall_s, ended=ended, workers=workers)
         self._repeat.phases.append(phase)
         self._phase = None
         self._on_event(PhaseEnded(phase, self._phase_repeat))

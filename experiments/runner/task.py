@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engines.strategies import Rung
-from engines.types import Resources
+from engines.types import Attachment, Certificates, Resources
 
 if TYPE_CHECKING:
     from engines.specs import Spec
@@ -87,12 +87,16 @@ class Task:
         Fits or searches in all: one cold, the others warm.
     cpus : tuple of int
         CPUs that the child and all it starts may run on.
+    cores : int
+        CPU cores that the engine computes with; on a cluster these are others.
     memory_bytes, workers, threads_per_worker : int
         See `engines.types.Resources`.
     scratch : str
         Folder for temporary files, removed by the runner.
     predictions : str
         Path without suffix under which predictions are saved.
+    attachment : Attachment or None
+        The cluster that the engine joins; None if it starts its own workers.
     """
 
     engine: str
@@ -104,22 +108,25 @@ class Task:
     initial_centers: str | None
     repeats: int
     cpus: tuple[int, ...]
+    cores: int
     memory_bytes: int
     workers: int
     threads_per_worker: int
     scratch: str
     predictions: str
+    attachment: Attachment | None = None
 
     @property
     def resources(self) -> Resources:
         """What the engine is granted."""
         return Resources(
-            cores=len(self.cpus),
+            cores=self.cores,
             memory_bytes=self.memory_bytes,
             workers=self.workers,
             threads_per_worker=self.threads_per_worker,
             scratch=Path(self.scratch),
             independent=self.placement == "everywhere" or self.spec["kind"] == "tasks",
+            attachment=self.attachment,
         )
 
     def load_spec(self) -> Spec:
@@ -144,7 +151,19 @@ class Task:
                     "scoring": tuple(search["scoring"]),
                 }
             )
-        return cls(**{**content, "search": search, "cpus": tuple(content["cpus"])})
+        attachment = content["attachment"]
+        if attachment is not None:
+            files = attachment["certificates"]
+            certificates = None if files is None else Certificates(**files)
+            attachment = Attachment(**{**attachment, "certificates": certificates})
+        return cls(
+            **{
+                **content,
+                "search": search,
+                "cpus": tuple(content["cpus"]),
+                "attachment": attachment,
+            }
+        )
 
 
 def as_spec(content: dict[str, Any]) -> Spec:

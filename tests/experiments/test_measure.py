@@ -12,7 +12,7 @@ import pytest
 
 from experiments.measure.meter import LARGEST_SHARE, SHORTEST_INTERVAL_S, Meter
 from experiments.measure.samples import SampleLog, read_samples
-from experiments.measure.tree import Usage, tree, usage
+from engines.usage import Usage, tree, usage
 
 MIB = 2**20
 

@@ -78,6 +78,7 @@ def test_a_line_is_the_object_that_the_design_shows(tmp_path):
         "read_bytes": 6,
         "write_bytes": 7,
         "ended": True,
+        "workers": [],
     }
     assert content["error"] == {"type": "KeyError", "message": "'x'", "log": "logs/x.log"}
 
@@ -158,7 +159,7 @@ def test_a_record_with_a_wrong_field_is_refused_by_name(tmp_path, field, value, 
 
 def test_records_of_a_newer_version_are_refused_with_a_sentence(tmp_path):
     path = tmp_path / "records.jsonl"
-    path.write_text('{"schema": 3, "new": true}\n', encoding="utf-8")
+    path.write_text('{"schema": 4, "new": true}\n', encoding="utf-8")
     with pytest.raises(RequestError, match=r"newer version .* update enginebench"):
         read_records(path)
 

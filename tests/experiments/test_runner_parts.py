@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engines.types import Predictions
+from engines.types import Attachment, Certificates, Predictions
 from experiments.definition import load_experiment
 from experiments.errors import RequestError
 from experiments.runner.environment import child_environment
@@ -135,11 +135,15 @@ def test_a_task_is_read_as_it_was_written(tmp_path):
         initial_centers=None,
         repeats=2,
         cpus=(0, 1),
+        cores=2,
         memory_bytes=2**30,
         workers=2,
         threads_per_worker=1,
         scratch=str(tmp_path),
         predictions="/run/predictions/dask",
+        attachment=Attachment(
+            "tls://10.0.0.1:8786", 60.0, certificates=Certificates("ca.pem", "cert.pem", "key.pem")
+        ),
     )
     task.write(tmp_path / "task.json")
     assert Task.read(tmp_path / "task.json") == task

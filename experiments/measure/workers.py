@@ -1,0 +1,48 @@
+"""What the workers of a cluster used of a phase, from what each had used before and after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from experiments.records import WorkerShare
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def shares(
+    before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
+) -> tuple[WorkerShare, ...]:
+    """Return what each worker used in between.
+
+    Parameters
+    ----------
+    before, after : sequence of mapping
+        `engines.types.WorkerUsage` as dicts: amounts since the session started. A worker that is
+        only in `after` came up in between; of one that is only in `before` nothing is known any
+        more.
+
+    Returns
+    -------
+    tuple of WorkerShare
+        In the order of `after`. Nothing is below zero.
+    """
+    known = {one["worker"]: one for one in before}
+    return tuple(_share(known.get(one["worker"], {}), one) for one in after)
+
+
+def _share(then: Mapping[str, Any], now: Mapping[str, Any]) -> WorkerShare:
+    counted = then.get("counters", {})
+    return WorkerShare(
+        worker=now["worker"],
+        host=now["host"],
+        cpu_s=max(0.0, now["cpu_s"] - then.get("cpu_s", 0.0)),
+        # of the time since it was asked last, which was as the phase began
+        peak_memory_bytes=now["peak_memory_bytes"],
+        read_bytes=max(0, now["read_bytes"] - then.get("read_bytes", 0)),
+        write_bytes=max(0, now["write_bytes"] - then.get("write_bytes", 0)),
+        counters={
+            name: None if value is None else max(0.0, value - (counted.get(name) or 0.0))
+            for name, value in now["counters"].items()
+        },
+    )
