@@ -15,8 +15,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from enginebench_pytest.journal import Entries
 from engines.errors import EngineError
-from experiments.measure.meter import Meter
 from engines.usage import usage
+from experiments.measure.meter import Meter
 from experiments.records import plain
 from experiments.runner.child import failure_of
 from experiments.runner.host import describe_software

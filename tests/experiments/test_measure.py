@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 
+from engines.usage import Usage, tree, usage
 from experiments.measure.meter import LARGEST_SHARE, SHORTEST_INTERVAL_S, Meter
 from experiments.measure.samples import SampleLog, read_samples
-from engines.usage import Usage, tree, usage
 
 MIB = 2**20
 
