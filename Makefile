@@ -8,8 +8,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # every version is pinned with its hashes, so nothing is resolved at install time
 PIP_PINNED := $(PIP) install --quiet --no-deps --no-build-isolation --require-hashes
+SCRIPTS := .ci/run requirements/lock docker/healthy docker/make-secrets
 
-.PHONY: help install quickstart lint types unit test bench bench-compare evaluation lock clean
+.PHONY: help install quickstart lint types unit attached test bench bench-compare evaluation lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -29,15 +30,21 @@ $(VENV)/installed: pyproject.toml requirements/build.txt requirements/all.txt re
 quickstart: install ## run two ready experiments on scikit-learn, Dask and Spark
 	@$(BIN)/enginebench run kmeans-digits xgboost-breast-cancer
 
-lint: install ## check style and formatting
+lint: install ## check style and formatting, of Python, shell and container files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/shellcheck $(SCRIPTS)
+	@$(BIN)/hadolint --failure-threshold style docker/Dockerfile
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker/compose.yaml
 
 types: install ## check types
 	@$(BIN)/mypy
 
-unit: install ## run the tests
-	@$(BIN)/pytest
+unit: install ## run the tests, two at a time
+	@$(BIN)/pytest --numprocesses 2 --dist loadgroup
+
+attached: install ## run the contract again, on engines that join a cluster of two workers each
+	@$(BIN)/pytest tests/contract --attached
 
 test: lint types unit ## lint, types and tests: what must pass before a change lands
 
