@@ -12,9 +12,18 @@ from typing import TYPE_CHECKING, Any
 from engines.errors import EngineNotInstalledError, SpecError
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from engines.base import Engine
 
-__all__ = ["engine_names", "get_engine", "least_memory", "missing_libraries"]
+__all__ = [
+    "cluster_members",
+    "cluster_roles",
+    "engine_names",
+    "get_engine",
+    "least_memory",
+    "missing_libraries",
+]
 
 # name -> (module, class, libraries it needs, extra that installs them)
 _ENGINES = {
@@ -53,6 +62,28 @@ def least_memory(name: str, workers: int) -> int:
     session = importlib.import_module(f"{_entry(name)[0]}.session")
     needed: int = session.least_memory(workers)
     return needed
+
+
+def cluster_roles(name: str) -> ModuleType:
+    """Return the module with the processes of an engine's cluster.
+
+    Parameters
+    ----------
+    name : {"dask", "spark"}
+        Which engine.
+    """
+    return importlib.import_module(f"{_entry(name)[0]}.roles")
+
+
+def cluster_members(name: str) -> ModuleType:
+    """Return the module that asks a cluster of an engine which workers it has.
+
+    Parameters
+    ----------
+    name : {"dask", "spark"}
+        Which engine.
+    """
+    return importlib.import_module(f"{_entry(name)[0]}.members")
 
 
 def get_engine(name: str) -> type[Engine[Any]]:

@@ -11,6 +11,7 @@
     │   └── ClusterError          a cluster cannot be joined, or is not what was asked for
     └── EngineFailedError         the engine's library raised
         ├── WorkerLostError       a worker process or the JVM died
+        ├── UnseenDataError       a worker cannot read the prepared dataset
         └── EngineMemoryError     the engine ran out of its memory
 
 A message is one sentence that says what is wrong, where, and what to do. The library's own
@@ -54,6 +55,10 @@ class EngineFailedError(EngineError, RuntimeError):
 
 class WorkerLostError(EngineFailedError):
     """A worker process or the JVM died."""
+
+
+class UnseenDataError(EngineFailedError):
+    """A process of the engine cannot read the prepared dataset where it is."""
 
 
 class EngineMemoryError(EngineFailedError, MemoryError):

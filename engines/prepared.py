@@ -2,23 +2,25 @@
 
 A folder holds Parquet files with one column a feature, and ``label``, ``row_id``, ``split`` and
 ``fold``; its ``dataset.json`` says what they hold. `experiments.datasets` writes it, whole or not
-at all; nothing here writes.
+at all; nothing here writes. The folder may be anywhere that pyarrow or fsspec can read, and in the
+place of files there may be `Blocks`, which make the same rows where they are asked for.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from engines.errors import SpecError
+from engines.errors import SpecError, headline
+from engines.locations import Location
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 MANIFEST = "dataset.json"
+# the manifest's key for how rows are drawn, in a folder that has none
+DRAWN = "drawn"
 RESERVED_COLUMNS = ("label", "row_id", "split", "fold")
 SPLIT_CODES: dict[Split, int] = {"train": 0, "test": 1}
 
@@ -50,14 +54,32 @@ class RowGroup:
     test: int
 
 
+class Blocks(Protocol):
+    """What makes the rows of a dataset that has no files; it pickles to workers."""
+
+    def read(self, row_groups: Sequence[RowGroup], split: Split) -> Rows:
+        """Make the rows of one split of some row groups, in order."""
+        ...
+
+    def columns(
+        self, row_groups: Sequence[RowGroup], names: Sequence[str]
+    ) -> Iterator[dict[str, NDArray[Any]]]:
+        """Make columns that are no features, of every row of one row group after the other."""
+        ...
+
+    def part(self, row_groups: Sequence[RowGroup]) -> Blocks:
+        """Return blocks that make these adjacent row groups, and hold no more than that takes."""
+        ...
+
+
 @dataclass(frozen=True)
 class Prepared:
     """What ``dataset.json`` says of a prepared dataset.
 
     Parameters
     ----------
-    path : pathlib.Path
-        The folder.
+    path : pathlib.Path or None
+        The folder on this machine; None where it is read by its URL.
     fingerprint : str
         SHA-256 of everything that determines the content.
     features : tuple of str
@@ -78,9 +100,14 @@ class Prepared:
         In the order of the rows.
     notes : tuple of str
         What a reader must know of how the data was prepared.
+    url : str or None
+        Where every machine of a cluster finds a copy of the folder; None where nowhere but under
+        ``path``.
+    blocks : Blocks or None
+        What makes the rows; None where they are in files.
     """
 
-    path: Path
+    path: Path | None
     fingerprint: str
     features: tuple[str, ...]
     dtype: Literal["float32", "float64"]
@@ -91,6 +118,30 @@ class Prepared:
     n_folds: int
     row_groups: tuple[RowGroup, ...]
     notes: tuple[str, ...]
+    url: str | None = None
+    blocks: Blocks | None = None
+
+    @property
+    def location(self) -> Location:
+        """Where this process reads it."""
+        return Location(self.address if self.path is None else str(self.path))
+
+    @property
+    def address(self) -> str:
+        """The path or URL by which it is opened for engines."""
+        return str(self.path) if self.url is None else self.url
+
+    def part(self, row_groups: Sequence[RowGroup]) -> Prepared:
+        """Return adjacent row groups as a dataset, which holds no more than reading them takes."""
+        return replace(
+            self,
+            counts={
+                "train": sum(group.train for group in row_groups),
+                "test": sum(group.test for group in row_groups),
+            },
+            row_groups=tuple(row_groups),
+            blocks=None if self.blocks is None else self.blocks.part(row_groups),
+        )
 
     @property
     def n_features(self) -> int:
@@ -138,8 +189,15 @@ class Rows(NamedTuple):
     fold: NDArray[np.int8]
 
 
-def open_prepared(path: Path) -> Prepared:
+def open_prepared(where: Path | str, blocks: Blocks | None = None) -> Prepared:
     """Read the description of a prepared dataset and check that the folder is whole.
+
+    Parameters
+    ----------
+    where : pathlib.Path or str
+        The folder, or its URL.
+    blocks : Blocks, optional
+        What makes the rows, for a folder that has none.
 
     Raises
     ------
@@ -147,26 +205,15 @@ def open_prepared(path: Path) -> Prepared:
         If ``dataset.json`` is missing or unreadable, was written by a newer version, or a file it
         names is missing or has another size.
     """
-    manifest = path / MANIFEST
-    try:
-        content = json.loads(manifest.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SpecError(_incomplete(path, f"{MANIFEST} is missing")) from None
-    except (OSError, ValueError) as exc:
-        raise SpecError(_incomplete(path, f"{MANIFEST} cannot be read")) from exc
-    if content.get("schema") != SCHEMA:
+    location = Location(str(where))
+    content = read_manifest(location)
+    if content.get(DRAWN) is not None and blocks is None:
         raise SpecError(
-            f"The dataset folder {path} has schema {content.get('schema')!r}, and this version "
-            f"reads {SCHEMA}; delete the folder and run again."
+            f"The dataset folder {location} has no rows, only how to draw them; set "
+            f"dataset.generate to prepared to have them in files."
         )
-    for file in content["files"]:
-        part = path / file["name"]
-        if not part.is_file():
-            raise SpecError(_incomplete(path, f"{file['name']} is missing"))
-        if part.stat().st_size != file["bytes"]:
-            raise SpecError(_incomplete(path, f"{file['name']} is not {file['bytes']} bytes long"))
     return Prepared(
-        path=path,
+        path=where if isinstance(where, Path) else None if location.is_url else Path(where),
         fingerprint=content["fingerprint"],
         features=tuple(content["features"]),
         dtype=content["dtype"],
@@ -177,7 +224,43 @@ def open_prepared(path: Path) -> Prepared:
         n_folds=content["folds"],
         row_groups=tuple(RowGroup(**group) for group in content["row_groups"]),
         notes=tuple(content["notes"]),
+        url=str(location) if location.is_url else None,
+        blocks=blocks,
     )
+
+
+def read_manifest(location: Location) -> dict[str, Any]:
+    """Return what ``dataset.json`` says, having checked that the files it names are there.
+
+    Raises
+    ------
+    SpecError
+        If it is missing or unreadable, was written by a newer version, or a file it names is
+        missing or has another size.
+    """
+    try:
+        folder = location.connect()
+        content: Any = json.loads(folder.read(MANIFEST))
+    except FileNotFoundError:
+        raise SpecError(_incomplete(location, f"{MANIFEST} is missing")) from None
+    except (OSError, ValueError) as exc:
+        why = f" ({headline(exc)})" if location.is_url else ""
+        raise SpecError(_incomplete(location, f"{MANIFEST} cannot be read{why}")) from exc
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
+        found = content.get("schema") if isinstance(content, dict) else None
+        raise SpecError(
+            f"The dataset folder {location} has schema {found!r}, and this version "
+            f"reads {SCHEMA}; delete the folder and run again."
+        )
+    described: dict[str, Any] = content
+    sizes = folder.sizes([file["name"] for file in content["files"]])
+    for file in content["files"]:
+        name = file["name"]
+        if name not in sizes:
+            raise SpecError(_incomplete(location, f"{name} is missing"))
+        if sizes[name] != file["bytes"]:
+            raise SpecError(_incomplete(location, f"{name} is not {file['bytes']} bytes long"))
+    return described
 
 
 def read_rows(prepared: Prepared, row_groups: Sequence[RowGroup], split: Split) -> Rows:
@@ -198,31 +281,66 @@ def read_rows(prepared: Prepared, row_groups: Sequence[RowGroup], split: Split) 
         Freshly allocated; the matrix is filled one row group after the other, so that no second
         copy of it ever exists.
     """
-    import pyarrow.parquet as pq
-
-    n_rows = sum(group.train if split == "train" else group.test for group in row_groups)
-    X = np.empty((n_rows, prepared.n_features), dtype=prepared.dtype)
-    labelled = prepared.label_kind != "none"
-    y_dtype = np.int32 if prepared.label_kind == "classes" else np.float64
-    y = np.empty(n_rows if labelled else 0, dtype=y_dtype)
-    row_id = np.empty(n_rows, dtype=np.int64)
-    fold = np.empty(n_rows, dtype=np.int8)
-
+    if prepared.blocks is not None:
+        return prepared.blocks.read(row_groups, split)
+    rows = empty_rows(prepared, _rows_of(row_groups, split))
+    X, y, row_id, fold = rows
     start = 0
+    folder = prepared.location.connect()
     for name, groups in groupby(row_groups, key=lambda group: group.file):
-        with pq.ParquetFile(prepared.path / name) as file:
+        with folder.parquet(name) as file:
             for group in groups:
                 table = file.read_row_group(group.index, use_threads=False)
                 kept = table["split"].to_numpy() == SPLIT_CODES[split]
                 stop = start + int(kept.sum())
                 for column, feature in enumerate(prepared.features):
                     X[start:stop, column] = table[feature].to_numpy()[kept]
-                if labelled:
+                if len(y):
                     y[start:stop] = table["label"].to_numpy()[kept]
                 row_id[start:stop] = table["row_id"].to_numpy()[kept]
                 fold[start:stop] = table["fold"].to_numpy()[kept]
                 start = stop
-    return Rows(X, y, row_id, fold)
+    return rows
+
+
+def empty_rows(prepared: Prepared, n_rows: int) -> Rows:
+    """Return room for so many rows of a dataset, still to be filled."""
+    return Rows(
+        X=np.empty((n_rows, prepared.n_features), dtype=prepared.dtype),
+        y=_empty_labels(prepared, n_rows),
+        row_id=np.empty(n_rows, dtype=np.int64),
+        fold=np.empty(n_rows, dtype=np.int8),
+    )
+
+
+def read_columns(
+    prepared: Prepared, row_groups: Sequence[RowGroup], names: Sequence[str]
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """Read some columns of all rows, of one row group after the other.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The dataset.
+    row_groups : sequence of RowGroup
+        Which of its row groups, in order.
+    names : sequence of str
+        Which of ``label``, ``row_id``, ``split`` and ``fold``.
+
+    Yields
+    ------
+    dict
+        Name to values, in order.
+    """
+    if prepared.blocks is not None:
+        yield from prepared.blocks.columns(row_groups, names)
+        return
+    folder = prepared.location.connect()
+    for file_name, groups in groupby(row_groups, key=lambda group: group.file):
+        with folder.parquet(file_name) as file:
+            for group in groups:
+                table = file.read_row_group(group.index, columns=list(names), use_threads=False)
+                yield {name: table[name].to_numpy() for name in names}
 
 
 def read_labels(prepared: Prepared, split: Split) -> tuple[NDArray[Any], NDArray[np.int64]]:
@@ -235,25 +353,18 @@ def read_labels(prepared: Prepared, split: Split) -> tuple[NDArray[Any], NDArray
     row_id : ndarray of shape (n_rows,), dtype int64
         Increasing.
     """
-    import pyarrow.parquet as pq
-
-    labelled = prepared.label_kind != "none"
-    y_dtype = np.int32 if prepared.label_kind == "classes" else np.float64
-    y = np.empty(prepared.counts[split] if labelled else 0, dtype=y_dtype)
+    y = _empty_labels(prepared, prepared.counts[split])
     row_id = np.empty(prepared.counts[split], dtype=np.int64)
-    columns = ["split", "row_id", *(["label"] if labelled else [])]
+    columns = ["split", "row_id", *(["label"] if prepared.label_kind != "none" else [])]
 
     start = 0
-    for name, groups in groupby(prepared.row_groups, key=lambda group: group.file):
-        with pq.ParquetFile(prepared.path / name) as file:
-            for group in groups:
-                table = file.read_row_group(group.index, columns=columns, use_threads=False)
-                kept = table["split"].to_numpy() == SPLIT_CODES[split]
-                stop = start + int(kept.sum())
-                row_id[start:stop] = table["row_id"].to_numpy()[kept]
-                if labelled:
-                    y[start:stop] = table["label"].to_numpy()[kept]
-                start = stop
+    for group in read_columns(prepared, prepared.row_groups, columns):
+        kept = group["split"] == SPLIT_CODES[split]
+        stop = start + int(kept.sum())
+        row_id[start:stop] = group["row_id"][kept]
+        if "label" in group:
+            y[start:stop] = group["label"][kept]
+        start = stop
     return y, row_id
 
 
@@ -267,21 +378,22 @@ def read_folds(prepared: Prepared, split: Split) -> tuple[NDArray[np.int8], NDAr
     row_id : ndarray of shape (n_rows,), dtype int64
         Increasing.
     """
-    import pyarrow.parquet as pq
-
     folds, numbers = [], []
-    for name, groups in groupby(prepared.row_groups, key=lambda group: group.file):
-        with pq.ParquetFile(prepared.path / name) as file:
-            table = file.read_row_groups(
-                [group.index for group in groups],
-                columns=["split", "fold", "row_id"],
-                use_threads=False,
-            )
-        kept = table["split"].to_numpy() == SPLIT_CODES[split]
-        folds.append(table["fold"].to_numpy()[kept])
-        numbers.append(table["row_id"].to_numpy()[kept])
+    for group in read_columns(prepared, prepared.row_groups, ("split", "fold", "row_id")):
+        kept = group["split"] == SPLIT_CODES[split]
+        folds.append(group["fold"][kept])
+        numbers.append(group["row_id"][kept])
     return np.concatenate(folds), np.concatenate(numbers)
 
 
-def _incomplete(path: Path, what: str) -> str:
-    return f"The dataset folder {path} is incomplete: {what}; delete the folder and run again."
+def _rows_of(row_groups: Sequence[RowGroup], split: Split) -> int:
+    return sum(group.train if split == "train" else group.test for group in row_groups)
+
+
+def _empty_labels(prepared: Prepared, n_rows: int) -> NDArray[Any]:
+    y_dtype = np.int32 if prepared.label_kind == "classes" else np.float64
+    return np.empty(n_rows if prepared.label_kind != "none" else 0, dtype=y_dtype)
+
+
+def _incomplete(location: Location, what: str) -> str:
+    return f"The dataset folder {location} is incomplete: {what}; delete the folder and run again."

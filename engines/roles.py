@@ -28,7 +28,7 @@ class Role:
     """
 
     command: tuple[str, ...]
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict, repr=False)  # it may hold a secret
 
 
 @dataclass(frozen=True)
@@ -61,3 +61,28 @@ class RoleOptions:
     memory_bytes: int = 2**30
     certificates: Certificates | None = None
     secret_variable: str | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A worker, as its scheduler or master knows it.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the cluster.
+    host : str
+        Where it listens.
+    port : int
+        On which port.
+    cores : int
+        Threads (Dask) or cores (Spark).
+    memory_bytes : int
+        What it has for work.
+    """
+
+    name: str
+    host: str
+    port: int
+    cores: int
+    memory_bytes: int

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,13 @@ def usage(root: int) -> Usage:
         Sums over the tree. A process that ends while it is being read is left out; its CPU seconds
         and bytes are then in its parent's, which the kernel adds up as it reaps.
     """
+    return total(tree(root))
+
+
+def total(processes: Iterable[psutil.Process]) -> Usage:
+    """Add up processes that were found before."""
     cpu_s, memory, read, write, count = 0.0, 0, 0, 0, 0
-    for process in tree(root):
+    for process in processes:
         try:
             with process.oneshot():
                 cpu_s += _cpu_seconds(process)

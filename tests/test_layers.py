@@ -28,7 +28,37 @@ MODULES = sorted(path for package in PACKAGES for path in ROOT.glob(f"{package}/
 FLOORS = (("session",), ("data",), ("kmeans", "boosting", "estimator", "tasks"), ("search",))
 ROOMS = tuple(room for floor in FLOORS for room in floor)
 # what one engine alone has, for its session to use
-BESIDE = {"sklearn": ("pool",), "spark": ("jvm", "daemon")}
+BESIDE = {
+    "sklearn": ("pool",),
+    "dask": (
+        "alike",
+        "attached",
+        "crew",
+        "joined",
+        "knock",
+        "local",
+        "losses",
+        "members",
+        "roles",
+        "sampler",
+        "tidy",
+        "watching",
+    ),
+    "spark": (
+        "jvm",
+        "daemon",
+        "storage",
+        "accounts",
+        "attached",
+        "ending",
+        "executors",
+        "libraries",
+        "roles",
+        "sampler",
+        "settings",
+        "standalone",
+    ),
+}
 
 
 def imported(module: Path) -> set[str]:

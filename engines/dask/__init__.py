@@ -1,4 +1,4 @@
-"""Dask: worker processes on this machine, dask-ml's k-means and XGBoost's Dask interface."""
+"""Dask: worker processes here or on a cluster, dask-ml's k-means and XGBoost's Dask interface."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from engines import single_node
 from engines.base import Engine
-from engines.dask import boosting, estimator, kmeans, search, session, tasks
+from engines.dask import boosting, estimator, facts, kmeans, search, session, tasks
 from engines.dask.data import load, release
 from engines.errors import SessionError
 from engines.gaps import Feature, Gap
@@ -32,11 +32,12 @@ if TYPE_CHECKING:
         Score,
         Source,
         Trial,
+        WorkerUsage,
     )
 
 
 class DaskEngine(Engine["Arrays"]):
-    """Fit on a cluster of worker processes on this machine."""
+    """Fit on a cluster of worker processes, on this machine or joined."""
 
     name = "dask"
     title = "Dask"
@@ -112,14 +113,17 @@ class DaskEngine(Engine["Arrays"]):
         return boosting.predict(self._session, model, data)
 
     def _facts(self) -> Facts:
-        return session.facts(self._session)
+        return facts.facts(self._session)
+
+    def _worker_usage(self) -> tuple[WorkerUsage, ...]:
+        return self._session.crew.usage()
 
     def lost_workers(self) -> tuple[str, ...]:
         """Return a line for each worker process that died since the session started."""
         return () if self._opened is None else tuple(self._opened.losses.lines)
 
     def _translate(self, step: str, exc: Exception) -> EngineError:
-        return session.translate(step, exc)
+        return session.translate(step, exc, self._opened)
 
     @property
     def _session(self) -> session.Session:

@@ -8,7 +8,7 @@ import numpy as np
 
 from engines import boosting
 from engines.dask.data import require_spread
-from engines.dask.session import LOOPBACK, watched
+from engines.dask.session import watched
 from engines.parameters import apply, native_arguments
 from engines.types import Model, Predictions
 
@@ -33,7 +33,7 @@ def fit(session: Session, spec: XGBoostSpec, train: Data[Arrays]) -> Model:
     applied = apply(VERDICTS, spec, train.source.prepared)
     estimator = DaskXGBRegressor if spec.task == "regression" else DaskXGBClassifier
     # Left to itself XGBoost lets its tracker listen on an address that others can reach
-    collective = Config(tracker_host_ip=LOOPBACK, tracker_timeout=TRACKER_TIMEOUT)
+    collective = Config(tracker_host_ip=session.crew.tracker_host, tracker_timeout=TRACKER_TIMEOUT)
     unfitted = estimator(tree_method="hist", coll_cfg=collective, **native_arguments(applied))
     unfitted.client = session.client
     # XGBoost trains on the workers that hold rows, and on no other

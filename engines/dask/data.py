@@ -1,4 +1,4 @@
-"""Parquet to the workers: a share to each, or all rows to every one."""
+"""Prepared rows to the workers: a share to each, or all rows to every one."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engines.dask.session import watched
-from engines.errors import EngineFailedError
+from engines.errors import EngineFailedError, headline
 from engines.prepared import Rows, read_rows
+from engines.reading import read_here, unseen
 from engines.types import Data
 
 if TYPE_CHECKING:
@@ -110,7 +111,13 @@ class Everywhere:
         value = [self._make()]
         (future,) = watched(
             self._session,
-            lambda: self._session.client.scatter(value, broadcast=True, direct=True, hash=False),
+            lambda: self._session.client.scatter(
+                value,
+                workers=self._session.addresses,
+                broadcast=True,
+                direct=True,
+                hash=False,
+            ),
             recovers=False,
         )
         return future
@@ -128,7 +135,7 @@ def load(session: Session, source: Source) -> Data[Any]:
     """
 
     def read() -> Rows:
-        return read_rows(source.prepared, source.prepared.row_groups, source.split)
+        return read_here("dask", source)
 
     native: Arrays | Rows | Everywhere
     match source.placement:
@@ -209,8 +216,20 @@ def shares(row_groups: Sequence[RowGroup], split: Split, n_blocks: int) -> tuple
 
 
 def read_share(prepared: Prepared, share: Share, split: Split) -> Rows:
-    """Read one block, in the worker that will hold it."""
-    rows = read_rows(prepared, share.row_groups, split)
+    """Read one block, in the worker that will hold it.
+
+    Raises
+    ------
+    UnseenDataError
+        If the worker cannot read the dataset where it is.
+    """
+    try:
+        rows = read_rows(prepared, share.row_groups, split)
+    except OSError as exc:
+        from distributed import get_worker
+
+        who = f"dask: load: the worker at {get_worker().address}"
+        raise unseen(who, prepared.location, headline(exc)) from None
     if (share.start, share.stop) == (0, len(rows.X)):
         return rows
     # Copied, so that the rows of other blocks do not stay in memory behind a view
@@ -295,7 +314,9 @@ def _load(session: Session, source: Source) -> Arrays:
         prepared.row_groups, source.split, resources.workers * resources.threads_per_worker
     )
     blocks = [
-        session.client.submit(read_share, prepared, share, source.split, **place(home))
+        session.client.submit(
+            read_share, prepared.part(share.row_groups), share, source.split, **place(home)
+        )
         for share, home in zip(divided, homes(session, len(divided)), strict=True)
     ]
     return persisted(session, blocks, [share.stop - share.start for share in divided], prepared)

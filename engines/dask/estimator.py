@@ -59,7 +59,9 @@ def _of_blocks(session: Session, model: Model, arrays: Arrays) -> Predictions:
     """Predict each block where it lies, with the model sent to each worker once."""
     import dask
 
-    (fitted,) = session.client.scatter([model], broadcast=True, direct=True, hash=False)
+    (fitted,) = session.client.scatter(
+        [model], workers=session.addresses, broadcast=True, direct=True, hash=False
+    )
     predicted = dask.delayed(_predict_block, pure=False)
     blocks = zip(arrays.X.to_delayed().ravel(), arrays.row_id.to_delayed().ravel(), strict=True)
     parts = dask.compute(*[predicted(fitted, X, row_id) for X, row_id in blocks])

@@ -20,14 +20,7 @@ import numpy as np
 from engines import in_worker
 from engines.batches import Batches
 from engines.dask.data import Arrays, Everywhere, homes, persisted, place, shares
-from engines.dask.session import (
-    SINGLE_FIT,
-    await_takers,
-    end_busy_workers,
-    loss,
-    takers,
-    watched,
-)
+from engines.dask.session import await_takers, end_busy_workers, loss, takers, watched
 from engines.errors import SpecError
 from engines.evaluation import Bench, evaluate
 from engines.folds import positions, selected_rows, take
@@ -96,7 +89,7 @@ def fit(
             session.resources.threads_per_worker,
             initial_centers,
             pure=False,
-            resources={SINGLE_FIT: 1},
+            resources=session.crew.single_fit,
         ).result()
         return model
 
@@ -214,19 +207,19 @@ class _Flights:
             pickle.dumps(trials),
             pure=False,
             workers=[address],
-            resources={SINGLE_FIT: 1},
+            resources=self.session.crew.single_fit,
         )
         self.sent[future] = _Sent(address, trials)
 
     def _recover(self) -> None:
         """Take back what was lost with a worker, to have it done again."""
-        workers = self.session.cluster.scheduler.workers.copy()
+        workers = self.session.crew.workers()
         nobody_has_rows = not (self.rows.whole and self.bench.whole)
         for future, one in tuple(self.sent.items()):
             worker = workers.get(one.address)
             lost = worker is None or nobody_has_rows or future.status in {"lost", "cancelled"}
             # Nothing of it has begun, and nothing will as long as the worker is short of memory
-            waits = worker is not None and worker.status.name == "paused" and not worker.executing
+            waits = worker is not None and not worker.takes and not worker.computes
             if lost or waits:
                 del self.sent[future]
                 future.release()

@@ -1,4 +1,4 @@
-"""Spark in a local JVM, driven by PySpark."""
+"""Spark in a local JVM or on a standalone cluster, driven by PySpark."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from engines import single_node
 from engines.base import Engine
 from engines.gaps import Feature, Gap
 from engines.prepared import Rows
-from engines.spark import boosting, data, estimator, failures, kmeans, search, session, tasks
+from engines.spark import boosting, data, estimator, failures, kmeans, search, session, tasks, usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,11 +31,12 @@ if TYPE_CHECKING:
         Score,
         Source,
         Trial,
+        WorkerUsage,
     )
 
 
 class SparkEngine(Engine["Frame"]):
-    """Run ``local[cores]``: one JVM, with as many tasks at a time as there are workers."""
+    """Run ``local[cores]`` or on a cluster, with as many tasks at a time as there are workers."""
 
     name = "spark"
     title = "Spark"
@@ -54,14 +55,17 @@ class SparkEngine(Engine["Frame"]):
     _session: session.Session | None = None
 
     def lost_workers(self) -> tuple[str, ...]:
-        """Tell of a JVM that died, and of Python workers whose work another one did.
+        """Tell of a JVM that died, and of workers whose work another one did.
 
-        Outside of searches and tasks a Python worker that dies fails the step it was in.
+        On this machine, outside of searches and tasks, a Python worker that dies fails the step
+        it was in.
         """
         if self._session is None:
             return ()
         death = failures.jvm_death(self._session.jvm)
-        return (*self._session.lost, *([death] if death else []))
+        cluster = self._session.cluster
+        gone = cluster.watch.lost() if cluster is not None and not death else ()
+        return (*self._session.lost, *gone, *([death] if death else []))
 
     def _start(self) -> None:
         self._session = session.start(self.resources)
@@ -120,7 +124,14 @@ class SparkEngine(Engine["Frame"]):
         return boosting.predict(model, data)
 
     def _facts(self) -> Facts:
-        return session.facts(self._open())
+        opened = self._open()
+        if opened.cluster is None:
+            return session.facts(opened)
+        return usage.facts(opened, opened.cluster, session.pools(opened))
+
+    def _worker_usage(self) -> tuple[WorkerUsage, ...]:
+        opened = self._open()
+        return usage.worker_usage(opened, opened.cluster) if opened.cluster is not None else ()
 
     def _translate(self, step: str, exc: Exception) -> EngineError:
         return failures.translate(self._session, step, exc)

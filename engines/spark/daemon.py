@@ -4,6 +4,8 @@ Spark ends Python workers that were idle for a minute, so importing in the worke
 the next step would pay for it again, and clock it as work. Workers forked from here have the
 libraries, and share their pages.
 
+In an executor of a cluster it also starts what watches the executor, before it imports anything.
+
 After each task a worker collects garbage, which takes tens of milliseconds with so many modules to
 look through: what was imported here is taken out of that.
 """
@@ -14,6 +16,14 @@ from __future__ import annotations
 def main() -> None:
     """Import what fits and predictions need, then serve as PySpark's own daemon does."""
     import gc
+    import os
+
+    from engines.spark import sampler
+
+    # the JVM has used it, and nothing that a worker calls is to see it
+    os.environ.pop("_SPARK_AUTH_SECRET", None)
+    if os.environ.get(sampler.WANTED):
+        sampler.start(os.getppid())
 
     import cloudpickle  # noqa: F401
     import pandas as pd  # noqa: F401

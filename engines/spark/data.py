@@ -1,16 +1,18 @@
-"""Parquet to a cached Spark DataFrame, to this process, or to every Python worker."""
+"""Prepared rows to a cached Spark DataFrame, to this process, or to every Python worker."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engines.errors import EngineFailedError
-from engines.prepared import SPLIT_CODES, read_rows
+from engines.errors import EngineFailedError, headline
+from engines.prepared import SPLIT_CODES, read_columns, read_rows
+from engines.reading import read_here, unseen
+from engines.spark import storage
 from engines.types import Data
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
     from pyspark.sql import Column, DataFrame
@@ -95,7 +97,7 @@ def load(session: Session, source: Source) -> Data[Any]:
     """
 
     def read() -> Rows:
-        return read_rows(source.prepared, source.prepared.row_groups, source.split)
+        return read_here("spark", source)
 
     native: Frame | Rows | Everywhere
     match source.placement:
@@ -131,25 +133,21 @@ def cached(rows: DataFrame, features: tuple[str, ...], firsts: Sequence[int]) ->
 
 
 def _spread(session: Session, source: Source) -> Frame:
-    from pyspark.sql import functions as F  # noqa: N812
-
     prepared, split = source.prepared, source.split
     partitions = max(1, min(session.workers, source.n_rows))
     features = tuple(f"f{number}" for number in range(prepared.n_features))
-    # names of features may hold dots and quotes, which mean something to Spark: they are replaced
-    columns = [
-        F.col(_quoted(name)).alias(feature)
-        for name, feature in zip(prepared.features, features, strict=True)
-    ]
-    labels = [F.col(LABEL)] if prepared.label_kind != "none" else []
-    files = dict.fromkeys(str(prepared.path / group.file) for group in prepared.row_groups)
-    rows = (
-        session.spark.read.schema(_schema(prepared))
-        .parquet(*files)
-        .where(F.col("split") == SPLIT_CODES[split])
-        .select(*columns, *labels, ROW_ID, "fold")
-    )
-    frame = cached(rows, features, _first_row_ids(prepared, split, partitions))
+    try:
+        if prepared.blocks is not None:
+            rows = _drawn(session, source, features)
+        else:
+            rows = _read(session, source, features)
+        frame = cached(rows, features, _first_row_ids(prepared, split, partitions))
+    except OSError as exc:
+        raise unseen("spark: load: the driver", prepared.location, headline(exc)) from exc
+    except Exception as exc:
+        if (why := storage.unread(exc)) is not None:
+            raise storage.unseen_by(why, prepared.location) from exc
+        raise
     try:
         _check_count(frame.rows, source)
     except BaseException:
@@ -158,13 +156,78 @@ def _spread(session: Session, source: Source) -> Frame:
     return frame
 
 
+def _read(session: Session, source: Source, features: tuple[str, ...]) -> DataFrame:
+    """Read files with Spark's own reader."""
+    from pyspark.sql import functions as F  # noqa: N812
+
+    prepared = source.prepared
+    # names of features may hold dots and quotes, which mean something to Spark: they are replaced
+    columns = [
+        F.col(_quoted(name)).alias(feature)
+        for name, feature in zip(prepared.features, features, strict=True)
+    ]
+    labels = [F.col(LABEL)] if prepared.label_kind != "none" else []
+    location = prepared.location
+    storage.require_reader(session.spark, location)
+    files = dict.fromkeys(storage.spark_path(location, group.file) for group in prepared.row_groups)
+    return (
+        session.spark.read.schema(_schema(prepared))
+        .options(**storage.options(location))
+        .parquet(*files)
+        .where(F.col("split") == SPLIT_CODES[source.split])
+        .select(*columns, *labels, ROW_ID, "fold")
+    )
+
+
+def _drawn(session: Session, source: Source, features: tuple[str, ...]) -> DataFrame:
+    """Have the Python workers make rows that are in no files, a share each."""
+    prepared = source.prepared
+    groups = prepared.row_groups
+    shares = max(1, min(session.workers, len(groups)))
+    parts = [
+        prepared.part(groups[len(groups) * share // shares : len(groups) * (share + 1) // shares])
+        for share in range(shares)
+    ]
+    return session.spark.range(0, shares, 1, shares).mapInArrow(
+        _draw(parts, source.split, features), _schema(prepared, features)
+    )
+
+
+def _draw(
+    parts: Sequence[Prepared], split: Split, features: tuple[str, ...]
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    """Return what makes the rows of a share in a Python worker, one row group at a time."""
+
+    def draw(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for share in batch["id"].to_pylist():
+                yield from map(_as_batch, parts_of(share))
+
+    def parts_of(share: int) -> Iterator[Rows]:
+        part = parts[share]
+        for group in part.row_groups:
+            yield read_rows(part, [group], split)
+
+    def _as_batch(rows: Rows) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        columns = {name: pa.array(rows.X[:, at]) for at, name in enumerate(features)}
+        if len(rows.y):
+            columns[LABEL] = pa.array(rows.y)
+        columns[ROW_ID] = pa.array(rows.row_id)
+        columns["fold"] = pa.array(rows.fold)
+        return pa.RecordBatch.from_pydict(columns)
+
+    return draw
+
+
 def _check_count(rows: DataFrame, source: Source) -> None:
     found = rows.count()
     if found != source.n_rows:
         raise EngineFailedError(
             f"spark: load: {found} rows were cached of the {source.n_rows} that the dataset "
-            f"folder {source.prepared.path} says it has for {source.split}; delete the folder and "
-            f"run again."
+            f"folder {source.prepared.location} says it has for {source.split}; delete the folder "
+            f"and run again."
         )
 
 
@@ -197,23 +260,28 @@ def _first_row_ids(prepared: Prepared, split: Split, partitions: int) -> list[in
         stop = start + (group.train if split == "train" else group.test)
         here = [position - start for position in wanted if start <= position < stop]
         if here:
-            row_id = read_rows(prepared, [group], split).row_id
+            (columns,) = read_columns(prepared, [group], (ROW_ID, "split"))
+            row_id = columns[ROW_ID][columns["split"] == SPLIT_CODES[split]]
             firsts.extend(int(row_id[position]) for position in here)
         start = stop
     return firsts
 
 
-def _schema(prepared: Prepared) -> StructType:
+def _schema(prepared: Prepared, features: tuple[str, ...] | None = None) -> StructType:
+    """Return the types of the files' columns, or of rows of one split under other names."""
     from pyspark.sql import types as T  # noqa: N812 - PySpark's own convention
 
     feature = T.FloatType() if prepared.dtype == "float32" else T.DoubleType()
     schema = T.StructType()
-    for name in prepared.features:
+    for name in prepared.features if features is None else features:
         schema = schema.add(name, feature)
     if prepared.label_kind != "none":
         label = T.IntegerType() if prepared.label_kind == "classes" else T.DoubleType()
         schema = schema.add(LABEL, label)
-    return schema.add(ROW_ID, T.LongType()).add("split", T.ByteType()).add("fold", T.ByteType())
+    schema = schema.add(ROW_ID, T.LongType())
+    if features is None:
+        schema = schema.add("split", T.ByteType())
+    return schema.add("fold", T.ByteType())
 
 
 def _quoted(name: str) -> str:

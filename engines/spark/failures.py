@@ -16,6 +16,7 @@ from engines.errors import (
 )
 
 if TYPE_CHECKING:
+    from engines.spark.attached import Cluster
     from engines.spark.session import Session
 
 # -XX:+ExitOnOutOfMemoryError ends a JVM with this
@@ -28,6 +29,15 @@ _OUT_OF_MEMORY = re.compile(
 # when one XGBoost worker is gone the others fail too, and Spark may report theirs first
 _WORKER_GONE = re.compile(
     r"Python worker (?:exited unexpectedly|failed to connect back)|xgboost/src/collective/"
+)
+# an executor of a cluster is gone, or none is left to do what needs several at once
+_EXECUTOR_GONE = re.compile(
+    r"ExecutorLostFailure \(([^\n]*)|(SparkContext was shut down)|(FetchFailed)"
+    r"|(Could not (?:find|recover) [^\n]*barrier[^\n]*|more slots than the total number of slots)"
+    r"|(Master removed our application[^\n]*|All masters are unresponsive[^\n]*)"
+    r"|(Application has been killed[^\n]*)"
+    r"|(Failed to get broadcast_\w+ of broadcast_\w+)",
+    re.IGNORECASE,
 )
 _LAST_OF_TRACEBACK = re.compile(
     r"^(?:\w+\.)*\w+(?:Error|Exception|Interrupt|Exit|Warning): .*", re.MULTILINE
@@ -67,13 +77,38 @@ def translate(session: Session | None, step: str, exc: Exception) -> EngineError
             )
         return WorkerLostError(f"spark: {step}: {death}.")
     text = _text(exc)
+    lost = _of_cluster(session.cluster, step, text) if session and session.cluster else None
+    if lost is not None:
+        return lost
     if _WORKER_GONE.search(text):
         return WorkerLostError(f"spark: {step}: a Python worker died.")
+    return _of_library(step, exc, text, connection_broke=connection_broke)
+
+
+def _of_library(step: str, exc: Exception, text: str, *, connection_broke: bool) -> EngineError:
     if _OUT_OF_MEMORY.search(text):
         return EngineMemoryError(f"spark: {step}: out of memory: {_reason(exc, text)}")
     if connection_broke:
         return WorkerLostError(f"spark: {step}: the JVM does not answer: {headline(exc)}")
     return EngineFailedError(f"spark: {step}: {_reason(exc, text)}")
+
+
+def _of_cluster(cluster: Cluster, step: str, text: str) -> EngineError | None:
+    """Tell what happened to executors, if something did."""
+    if cluster.watch.verdict is not None:
+        return WorkerLostError(f"spark: {step}: {cluster.watch.verdict}.")
+    if not _EXECUTOR_GONE.search(text):
+        return None
+    lost = [line for line in cluster.watch.lost() if " died: " in line]
+    if any(line.endswith(f"code {_OUT_OF_MEMORY_EXIT}") for line in lost):
+        return EngineMemoryError(
+            f"spark: {step}: an executor ran out of its heap; give the cluster's workers more "
+            f"memory."
+        )
+    return WorkerLostError(
+        f"spark: {step}: executors of {cluster.attachment.address} were lost"
+        f"{': ' + '; '.join(lost) if lost else ''}."
+    )
 
 
 def _broke_connection(exc: BaseException) -> bool:
@@ -91,6 +126,11 @@ def _text(exc: BaseException) -> str:
         return str(exc)
     except Exception:  # noqa: BLE001 - it asks the JVM, which may be gone
         return type(exc).__name__
+
+
+def reason(exc: BaseException) -> str:
+    """Return the line of an exception that names its cause."""
+    return _reason(exc, _text(exc))
 
 
 def _reason(exc: BaseException, text: str) -> str:

@@ -111,7 +111,7 @@ def home_for_spark(java: Java, folder: Path) -> Path:
         return java.home
     home = folder / "java-home"
     shim = home / "bin" / "java"
-    shim.parent.mkdir(parents=True)
+    shim.parent.mkdir(parents=True, exist_ok=True)
     quoted = "'" + str(java.home / "bin" / "java").replace("'", "'\\''") + "'"
     shim.write_text(_SHIM.format(module=VECTOR_MODULE, java=quoted), encoding="utf-8")
     shim.chmod(stat.S_IRWXU)

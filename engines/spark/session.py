@@ -1,19 +1,17 @@
-"""A local Spark session: one JVM, its Python workers, and everything they leave behind."""
+"""A Spark session: on this machine, one JVM and its Python workers; or attached to a cluster."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import math
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
-import warnings
-from contextlib import ExitStack, contextmanager
+import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,43 +19,26 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from engines.errors import SessionError
-from engines.spark.jvm import find_java, home_for_spark, without_foreign_settings
+from engines.spark import attached, ending
+from engines.spark.jvm import find_java
+from engines.spark.settings import HEAP_SHARE, LEAST_HEAP, LOOPBACK, set_environment, settings
+from engines.spark.standalone import own_host
 from engines.threads import largest_pool
 from engines.types import Facts
 from engines.versions import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    import subprocess
+    from collections.abc import Callable, Iterator
 
     import pyarrow as pa
 
+    from engines.spark.attached import Cluster
     from engines.spark.jvm import Java
     from engines.types import Resources
 
-LOOPBACK = "127.0.0.1"
-
-# The tree of processes shares the memory: half is the heap, where Spark caches rows and mllib
-# iterates; the other half is for what the JVM needs beside its heap, for the Python workers, in
-# which XGBoost holds its own copy of the rows, and for this process.
-HEAP_SHARE = 0.5
-_LEAST_HEAP = 512 * 2**20  # Spark itself refuses less than 450 MiB
 # a worker is two Python processes of about 90 MiB each before they have seen a row
 _WORKER_BYTES = 200 * 2**20
-
-_MARK = "ENGINEBENCH_SPARK_SESSION"
-_END_SECONDS = 10.0
-
-_LOG4J = """\
-rootLogger.level = error
-rootLogger.appenderRef.stderr.ref = stderr
-logger.gateway.name = org.apache.spark.api.python.PythonGatewayServer
-logger.gateway.level = error
-appender.stderr.type = Console
-appender.stderr.name = stderr
-appender.stderr.target = SYSTEM_ERR
-appender.stderr.layout.type = PatternLayout
-appender.stderr.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n%ex
-"""
 
 
 @dataclass(frozen=True)
@@ -82,6 +63,8 @@ class Session:
         What ends calls that wait for the JVM in threads of their own.
     lost : list of str
         A line for each Python worker that died and whose work another one then did.
+    cluster : Cluster, optional
+        What the session is attached to.
     """
 
     spark: Any
@@ -92,15 +75,16 @@ class Session:
     closing: ExitStack
     under_way: set[Callable[[], None]]
     lost: list[str] = field(default_factory=list)
+    cluster: Cluster | None = None
 
 
 def least_memory(workers: int) -> int:
     """Return the bytes without which a JVM and the Python processes of the workers do not start."""
-    return math.ceil(_LEAST_HEAP / HEAP_SHARE) + (workers - 1) * _WORKER_BYTES
+    return math.ceil(LEAST_HEAP / HEAP_SHARE) + (workers - 1) * _WORKER_BYTES
 
 
 def start(resources: Resources) -> Session:
-    """Start a JVM with a Spark session in it, and its Python workers.
+    """Start a JVM with a Spark session in it, and Python workers here or on a cluster.
 
     Parameters
     ----------
@@ -112,16 +96,19 @@ def start(resources: Resources) -> Session:
     ------
     JavaError
         If there is no Java that can run Spark.
+    ClusterError
+        If the cluster cannot be joined, or is not what was asked for.
     SessionError
         If the memory is too little, or this process has a Spark session already.
     """
-    heap = int(resources.memory_bytes * HEAP_SHARE)
-    least = least_memory(resources.workers)
-    if resources.memory_bytes < least:
-        raise SessionError(
-            f"spark: a JVM with {resources.workers} workers needs {least // 2**20} MiB of memory "
-            f"at least; got {resources.memory_bytes // 2**20} MiB; raise resources.memory."
-        )
+    attachment = resources.attachment
+    deadline = time.monotonic() + (attachment.wait_s if attachment is not None else 0.0)
+    heap = _heap(resources)
+    secret: dict[str, str] = {}
+    here = LOOPBACK
+    if attachment is not None:
+        secret = attached.secret_of(attachment)
+        here = own_host(attachment.address, deadline)
     java = find_java()
 
     from pyspark import SparkConf, SparkContext
@@ -137,31 +124,60 @@ def start(resources: Resources) -> Session:
         closing.callback(_keep_python_state())
         logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)  # it tells of every fit
         closing.callback(_limit_pools(resources.cores))
-        _set_environment(resources, java, folder)
+        set_environment(resources, java, folder, here)
 
-        conf = SparkConf(loadDefaults=False).setAll(_settings(resources, heap, folder).items())
+        asked = settings(resources, heap, folder)
+        if attachment is not None:
+            asked |= attached.settings(attachment, here, folder)
+        conf = SparkConf(loadDefaults=False).setAll(asked.items())
         mark = str(folder)
         under_way: set[Callable[[], None]] = set()
-        closing.callback(_end_all, under_way)  # without a JVM they have nothing to wait for
+        closing.callback(ending.end_all, under_way)  # without a JVM they have nothing to wait for
         # registered first: it also ends a JVM that never answered
-        closing.callback(_end_processes, mark)
-        with _marked(mark):
+        closing.callback(ending.end_processes, mark)
+        with ending.environment({ending.MARK: mark}):
             gateway = launch_gateway(conf, {"stdout": sys.__stderr__})
-        closing.callback(_close_gateway, gateway)
-        context = SparkContext(conf=conf, gateway=gateway)
-        closing.callback(_stop_context, context, gateway.proc)
-        spark = SparkSession.builder.getOrCreate()
-        _warm_up(spark, resources.workers)
+        closing.callback(ending.close_gateway, gateway)
+        cluster = None
+        slots = resources.workers
+        with attached.bounded(attachment, gateway.proc, deadline):
+            if attachment is not None:
+                asked |= secret
+                grant = attached.agree(gateway.jvm, resources, attachment, asked, deadline)
+                # these pass through no command line
+                conf.setAll((secret | grant.settings).items())
+            context = SparkContext(conf=conf, gateway=gateway)
+            closing.callback(ending.stop_context, context, gateway.proc)
+            spark = SparkSession.builder.getOrCreate()
+            if attachment is not None:
+                cluster = attached.join(spark, attachment, grant, folder, deadline)
+                closing.callback(cluster.watch.end)
+                slots = cluster.grant.slots
+            _warm_up(spark, slots)
         return Session(
             spark,
             gateway.proc,
             java,
-            resources.workers,
+            slots,
             resources.threads_per_worker,
             closing.pop_all(),
             under_way,
+            cluster=cluster,
         )
     raise AssertionError  # an ExitStack without callbacks that swallow never gets here
+
+
+def _heap(resources: Resources) -> int:
+    """Return the heap of the JVM in bytes, if the memory is enough for one."""
+    # on a cluster the workers have memory of their own
+    workers = resources.workers if resources.attachment is None else 1
+    least = least_memory(workers)
+    if resources.memory_bytes < least:
+        raise SessionError(
+            f"spark: a JVM with {workers} workers needs {least // 2**20} MiB of memory "
+            f"at least; got {resources.memory_bytes // 2**20} MiB; raise resources.memory."
+        )
+    return int(resources.memory_bytes * HEAP_SHARE)
 
 
 def stop(session: Session) -> None:
@@ -196,6 +212,11 @@ def facts(session: Session) -> Facts:
     )
 
 
+def pools(session: Session) -> list[int]:
+    """Return the largest native pool of each worker, and that of this process as the last."""
+    return [*_ask_slots(session.spark, session.workers), largest_pool()]
+
+
 def _warm_up(spark: Any, workers: int) -> None:
     """Start the Python workers of every slot.
 
@@ -224,62 +245,6 @@ def _largest_pool(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]
         yield pa.RecordBatch.from_pydict({"threads": [largest_pool()]})
 
 
-def _set_environment(resources: Resources, java: Java, folder: Path) -> None:
-    """Set what the JVM, Spark's launchers and PySpark read, and nothing else of theirs."""
-    conf = folder / "conf"
-    conf.mkdir()
-    (conf / "log4j2.properties").write_text(_LOG4J, encoding="utf-8")
-    (folder / "tmp").mkdir()
-    threads = str(resources.threads_per_worker)
-    own = without_foreign_settings(os.environ)
-    for name in os.environ.keys() - own.keys():
-        del os.environ[name]
-    os.environ |= {
-        "JAVA_HOME": str(home_for_spark(java, folder)),
-        "PYSPARK_PYTHON": sys.executable,
-        "PYSPARK_DRIVER_PYTHON": sys.executable,
-        "SPARK_CONF_DIR": str(conf),
-        "SPARK_LOCAL_IP": LOOPBACK,
-        "SPARK_LAUNCHER_OPTS": "-XX:-UsePerfData",
-        # the JVM and, through it, the Python workers
-        "OMP_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
-    }
-
-
-def _settings(resources: Resources, heap: int, folder: Path) -> dict[str, str]:
-    java_options = (
-        f'"-Djava.io.tmpdir={folder / "tmp"}"',
-        f'"-Dderby.system.home={folder / "derby"}"',
-        f"-XX:ActiveProcessorCount={resources.cores}",
-        "-XX:-UsePerfData",  # its files lie outside of every folder that could be chosen
-        # a JVM that lives on after it ran out may hang; its exit code 3 tells the cause
-        "-XX:+ExitOnOutOfMemoryError",
-    )
-    return {
-        "spark.master": f"local[{resources.cores}]",
-        "spark.app.name": "enginebench",
-        "spark.task.cpus": str(resources.threads_per_worker),
-        "spark.driver.memory": f"{heap // 2**20}m",
-        "spark.driver.maxResultSize": "0",  # predictions of every row come to the host
-        "spark.driver.host": LOOPBACK,
-        "spark.driver.bindAddress": LOOPBACK,
-        "spark.driver.extraJavaOptions": " ".join(java_options),
-        "spark.local.dir": str(folder / "local"),
-        "spark.python.daemon.module": "engines.spark.daemon",
-        "spark.python.worker.reuse": "true",
-        "spark.sql.adaptive.enabled": "false",  # it may change partitions that were asked for
-        "spark.sql.caseSensitive": "true",  # feature names may differ in case only
-        "spark.sql.catalogImplementation": "in-memory",
-        "spark.sql.execution.arrow.pyspark.enabled": "true",
-        "spark.sql.shuffle.partitions": str(resources.workers),
-        "spark.sql.warehouse.dir": str(folder / "warehouse"),
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-    }
-
-
 def _keep_python_state() -> Callable[[], None]:
     """Return what puts back all that PySpark and this module change in the process."""
     environ, path = dict(os.environ), list(sys.path)
@@ -306,89 +271,3 @@ def _limit_pools(cores: int) -> Callable[[], None]:
 
     limits = threadpoolctl.threadpool_limits(cores)
     return limits.restore_original_limits  # type: ignore[no-any-return]
-
-
-@contextmanager
-def _marked(mark: str) -> Iterator[None]:
-    """Mark the processes that start meanwhile, and all that they start, in their environment."""
-    os.environ[_MARK] = mark
-    try:
-        yield
-    finally:
-        del os.environ[_MARK]
-
-
-def _stop_context(context: Any, jvm: subprocess.Popen[bytes]) -> None:
-    # a JVM that does not answer any more would keep this waiting for ever
-    watchdog = threading.Timer(_END_SECONDS, jvm.kill)
-    watchdog.start()
-    try:
-        with warnings.catch_warnings(), contextlib.suppress(Exception):
-            warnings.simplefilter("ignore", RuntimeWarning)  # "unable to cleanly shutdown"
-            context.stop()
-    finally:
-        watchdog.cancel()
-        watchdog.join()
-        _forget_context(context)
-
-
-def _end_all(under_way: set[Callable[[], None]]) -> None:
-    """End what a caller has left unfinished, such as a search that nobody iterates any more."""
-    for end in tuple(under_way):
-        end()
-
-
-def _forget_context(context: Any) -> None:
-    """Undo what PySpark leaves undone when the JVM cannot answer: a thread, and its singletons."""
-    from pyspark import SparkContext
-    from pyspark.sql import SparkSession, SQLContext
-
-    if (server := context._accumulatorServer) is not None:  # noqa: SLF001 - no public way
-        server.shutdown()
-        server.server_close()
-        context._accumulatorServer = None  # noqa: SLF001
-    SparkContext._active_spark_context = None  # noqa: SLF001
-    SparkSession._instantiatedSession = None  # noqa: SLF001
-    SparkSession._activeSession = None  # noqa: SLF001
-    SQLContext._instantiatedContext = None  # noqa: SLF001
-
-
-def _close_gateway(gateway: Any) -> None:
-    from py4j.clientserver import SHUTDOWN_FINALIZER_WORKER, FinalizerWorker
-    from pyspark import SparkContext
-
-    garbage = gateway._gateway_client.finalizer_deque  # noqa: SLF001 - no public way to its thread
-
-    with contextlib.suppress(Exception):  # the JVM may be dead
-        gateway.shutdown()
-    SparkContext._gateway = None  # noqa: SLF001 - or the next session would talk to a dead JVM
-    SparkContext._jvm = None  # noqa: SLF001
-    gateway.proc.stdin.close()  # PySpark's JVM ends when it can read no more
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        gateway.proc.wait(_END_SECONDS)
-    if gateway.proc.poll() is None:
-        gateway.proc.kill()
-        gateway.proc.wait()
-    garbage.append(SHUTDOWN_FINALIZER_WORKER)  # taken first: nobody is left to be told of the rest
-    for thread in threading.enumerate():
-        if isinstance(thread, FinalizerWorker) and thread.deque is garbage:
-            thread.join(_END_SECONDS)
-
-
-def _end_processes(mark: str) -> None:
-    """End what is left of a session: a JVM that never answered, workers whose JVM was killed."""
-    _, alive = psutil.wait_procs(_marked_processes(mark), timeout=2)
-    for process in alive:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(alive, timeout=_END_SECONDS)
-
-
-def _marked_processes(mark: str) -> Iterable[psutil.Process]:
-    own = os.getpid()
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.pid != own and process.environ().get(_MARK) == mark:
-                found.append(process)
-    return found

@@ -1,0 +1,178 @@
+"""The executors of an attached session, as Spark's driver knows them: who came, died and works.
+
+What is asked is what Spark's REST service shows, read from the store behind it: nothing listens.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+# seconds between two looks at whether executors died and work stands still
+_PERIOD = 1.0
+_BUS_MILLISECONDS = 10_000
+
+
+@dataclass(frozen=True)
+class Executor:
+    """An executor, alive or not.
+
+    Parameters
+    ----------
+    number : str
+        Its number in this session.
+    host : str
+        The machine it is on, as the cluster names it.
+    alive : bool
+        Whether it still serves the session.
+    cores : int
+        CPU cores it was granted.
+    failed_tasks : int
+        Tasks that failed on it.
+    disk_bytes : int
+        Rows that it holds on disk, having no memory for them.
+    peaks : dict
+        Greatest values of Spark's executor metrics, which come with its heartbeats.
+    removed : str
+        Why it went; empty while it lives.
+    """
+
+    number: str
+    host: str
+    alive: bool
+    cores: int
+    failed_tasks: int
+    disk_bytes: int
+    peaks: dict[str, int]
+    removed: str
+
+    @property
+    def title(self) -> str:
+        """Return the name that is nobody else's in this session."""
+        return f"executor {self.number} on {self.host}"
+
+
+class Store:
+    """What the driver of a context knows of its application."""
+
+    def __init__(self, context: Any) -> None:
+        jvm = context._jvm  # noqa: SLF001 - py4j has no public door
+        self._scala = context._jsc.sc()  # noqa: SLF001
+        self._mapper = jvm.org.apache.spark.status.api.v1.JacksonMessageWriter().mapper()
+
+    def executors(self) -> tuple[Executor, ...]:
+        """Return all executors, those that died too, in the order of their numbers."""
+        found = json.loads(
+            self._mapper.writeValueAsString(self._scala.statusStore().executorList(False))
+        )
+        return tuple(
+            sorted(
+                (_executor(one) for one in found if one["id"] != "driver"),
+                key=lambda executor: (len(executor.number), executor.number),
+            )
+        )
+
+    def tasks_running(self) -> int | None:
+        """Return the number of tasks under way, or None where nothing is to be done."""
+        stages = json.loads(
+            self._mapper.writeValueAsString(self._scala.statusStore().activeStages())
+        )
+        return sum(stage["numActiveTasks"] for stage in stages) if stages else None
+
+    def settle(self) -> None:
+        """Wait until all that happened so far has been written down."""
+        self._scala.listenerBus().waitUntilEmpty(_BUS_MILLISECONDS)
+
+    def stopped(self) -> bool:
+        """Tell whether the context has ended, as it does when the master removes it."""
+        return bool(self._scala.isStopped())
+
+    def cancel(self) -> None:
+        """End all jobs under way."""
+        self._scala.dagScheduler().cancelAllJobs()
+
+
+class Watch:
+    """Looks from time to time whether executors died, and ends work that nobody is left to do.
+
+    Spark itself waits for ever for executors that do not come back.
+
+    Parameters
+    ----------
+    store : Store
+        Where to look.
+    cores : int
+        What the session was granted.
+    patience_s : float
+        Seconds for executors to come back in.
+    """
+
+    def __init__(self, store: Store, cores: int, patience_s: float) -> None:
+        self._store = store
+        self._cores = cores
+        self._patience_s = patience_s
+        self._lost: dict[str, str] = {}
+        self._ending = threading.Event()
+        self.verdict: str | None = None
+        self._thread = threading.Thread(target=self._run, name="spark-watch", daemon=True)
+        self._thread.start()
+
+    def lost(self) -> tuple[str, ...]:
+        """Return a line for each executor that died, and for tasks that were done again."""
+        if not self._ending.is_set():
+            with contextlib.suppress(Exception):  # a JVM that died is told of elsewhere
+                self._look()
+        return tuple(self._lost.values())
+
+    def end(self) -> None:
+        """Stop looking."""
+        self._ending.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        standing_since: float | None = None
+        while not self._ending.wait(_PERIOD):
+            try:
+                alive = self._look()
+                stands = alive < self._cores and self._store.tasks_running() == 0
+                if not stands:
+                    standing_since = None
+                    continue
+                standing_since = standing_since or time.monotonic()
+                if time.monotonic() - standing_since > self._patience_s:
+                    self.verdict = (
+                        f"{alive} of {self._cores} cores are left, no others came within "
+                        f"{self._patience_s:.0f} s, and they are too few to go on with"
+                    )
+                    self._store.cancel()
+            except Exception:  # noqa: BLE001 - the JVM died: whoever waits for it is told
+                return
+
+    def _look(self) -> int:
+        """Note what is new, and return the cores that are left."""
+        executors = self._store.executors()
+        for executor in executors:
+            if not executor.alive:
+                self._lost[executor.number] = f"{executor.title} died: {executor.removed}"
+            elif executor.failed_tasks:
+                some = "1 task" if executor.failed_tasks == 1 else f"{executor.failed_tasks} tasks"
+                self._lost[executor.number] = f"{some} failed on {executor.title}, to be done again"
+        return sum(executor.cores for executor in executors if executor.alive)
+
+
+def _executor(told: dict[str, Any]) -> Executor:
+    reason = " ".join(str(told.get("removeReason") or "").split())
+    return Executor(
+        number=told["id"],
+        host=told["hostPort"].rpartition(":")[0] or told["hostPort"],
+        alive=told["isActive"],
+        cores=told["totalCores"],
+        failed_tasks=told["failedTasks"],
+        disk_bytes=told["diskUsed"],
+        peaks=told.get("peakMemoryMetrics") or {},
+        removed=reason.rstrip(".") or "for an unknown reason",
+    )

@@ -1,0 +1,464 @@
+"""Sessions that join a running cluster: what they get, what they leave, what they survive."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from engines.dask import DaskEngine, roles
+from engines.errors import ClusterError, EngineError, WorkerLostError
+from engines.roles import RoleOptions
+from engines.specs import KMeansSpec, XGBoostSpec
+from engines.types import Attachment, Certificates, Resources, Source
+from engines.usage import usage
+from experiments.datasets import draw_initial_centers, prepare
+from experiments.datasets.options import BlobsOptions, SplitOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from engines.roles import Role
+
+# generous, for other tests may run beside
+WAIT = 60.0
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Processes started by their roles."""
+
+    address: str
+    scheduler: subprocess.Popen[bytes]
+    nannies: tuple[subprocess.Popen[bytes], ...]
+    options: RoleOptions
+
+    def attachment(self, **changes: object) -> Attachment:
+        return replace(
+            Attachment(self.address, WAIT, certificates=self.options.certificates), **changes
+        )
+
+    def worker_pids(self) -> list[int]:
+        """Process ids of the workers, below their nannies."""
+        return [
+            child.pid
+            for nanny in self.nannies
+            for child in psutil.Process(nanny.pid).children(recursive=True)
+            if "spawn_main" in " ".join(child.cmdline())
+        ]
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as one:
+        one.bind((HOST, 0))
+        return int(one.getsockname()[1])
+
+
+@contextmanager
+def running(
+    folder: Path,
+    *,
+    workers: int = 2,
+    threads: int = 1,
+    certificates: Certificates | None = None,
+    environment: dict[str, str] | None = None,
+) -> Iterator[Cluster]:
+    """Start a scheduler and workers, and end them with everything below."""
+    options = RoleOptions(
+        HOST, free_port(), folder, threads=threads, memory_bytes=2**30, certificates=certificates
+    )
+    scheme = "tcp" if certificates is None else "tls"
+    address = f"{scheme}://{HOST}:{options.port}"
+    with ExitStack() as undo:
+        log = undo.enter_context((folder / "log").open("ab"))
+
+        def begin(role: Role, more: dict[str, str]) -> subprocess.Popen[bytes]:
+            process = subprocess.Popen(
+                role.command,
+                env={**os.environ, **role.environment, **more},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+            undo.callback(end, process)
+            return process
+
+        scheduler = begin(roles.scheduler(options), {})
+        anywhere = replace(options, port=0)
+        nannies = tuple(
+            begin(roles.worker(anywhere, address, str(number)), environment or {})
+            for number in range(workers)
+        )
+        yield Cluster(address, scheduler, nannies, options)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all below it."""
+    try:
+        below = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        below = []
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for one in below:
+        try:
+            one.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(below, 10)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Two workers of one thread, for the tests that leave it whole."""
+    with running(tmp_path_factory.mktemp("cluster")) as made:
+        yield made
+
+
+@pytest.fixture
+def asked(cluster: Cluster, tmp_path: Path) -> Resources:
+    """Both workers."""
+    return Resources(2, 2**30, 2, 1, tmp_path, attachment=cluster.attachment())
+
+
+def left_on(address: str) -> dict[str, object]:
+    """Return what sessions have left on a cluster."""
+    import distributed
+
+    def look(dask_scheduler):
+        return {
+            "plugins": [name for name in dask_scheduler.plugins if "enginebench" in str(name)],
+            "worker plugins": [one for one in dask_scheduler.worker_plugins if "bench" in one],
+            "resources": dict(dask_scheduler.resources),
+            "of workers": [w.resources for w in dask_scheduler.workers.values() if w.resources],
+            "tasks": len(dask_scheduler.tasks),
+            "topics": [name for name in dask_scheduler._broker._topics if "enginebench" in name],
+        }
+
+    def in_worker(dask_worker):
+        return (
+            [name for name in dask_worker.plugins if "enginebench" in name],
+            [name for name in dask_worker.state.total_resources if "single" in name],
+            len(dask_worker.data),
+            [one.name for one in threading.enumerate() if "enginebench" in one.name],
+        )
+
+    with distributed.Client(address, timeout=WAIT, set_as_default=False) as client:
+        found = client.run_on_scheduler(look)
+        found["in workers"] = [one for one in client.run(in_worker).values() if any(one)]
+    return found
+
+
+def nothing_is_left_on(address: str) -> None:
+    """Wait a moment for a scheduler to have taken everything away."""
+    deadline = time.monotonic() + 10
+    while any((found := left_on(address)).values()):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.3)
+
+
+def test_a_session_computes_what_one_of_its_own_does_and_leaves_nothing(
+    cluster, asked, dask_engine, prepared
+):
+    start = draw_initial_centers(prepared, 6, 0)
+    kmeans, trees = KMeansSpec(n_clusters=6), XGBoostSpec(task="multiclass", n_estimators=3)
+    # Before the other session begins, for a process has one client that Dask takes by default
+    own = dask_engine.load(Source(prepared, "train"))
+    own_centers = dask_engine.fit_kmeans(kmeans, own, start).centers
+    own_value = dask_engine.predict(dask_engine.fit_xgboost(trees, own), own).value
+    with DaskEngine(asked) as opened:
+        rows = opened.load(Source(prepared, "train"))
+        assert (opened.fit_kmeans(kmeans, rows, start).centers == own_centers).all()
+        value = opened.predict(opened.fit_xgboost(trees, rows), rows).value
+        assert (value == own_value).all()
+        everywhere = opened.load(Source(prepared, "train", "everywhere"))
+        single = opened.fit_single_node(KMeansSpec(n_clusters=2, init="random"), everywhere)
+        assert single.n_iter
+        facts = opened.facts()
+        assert (facts.cores, facts.workers, facts.threads_per_worker) == (2, 2, 1)
+        assert facts.memory_bytes == 2 * 2**30
+        assert facts.warnings == ()
+        assert facts.details["address"] == cluster.address
+        assert (facts.details["attached"], facts.details["encrypted"]) == (True, False)
+        used = opened.worker_usage()
+        assert [one.worker.partition("@")[0] for one in used] == ["0", "1"]
+        for one in used:
+            assert set(one.counters) <= set(facts.measured_by)
+            assert one.counters["gc_s"] > 0
+            assert one.counters["spilled_bytes"] == 0
+        received = sum(one.counters["received_bytes"] for one in used)
+        # what is gathered here is sent, too
+        assert 0 < received < sum(one.counters["sent_bytes"] for one in used)
+        assert opened.lost_workers() == ()
+    nothing_is_left_on(cluster.address)
+    assert cluster.scheduler.poll() is None
+    assert [one.poll() for one in cluster.nannies] == [None, None]
+
+
+def test_what_workers_say_they_use_is_what_is_seen_from_outside(cluster, asked, tmp_path):
+    options = BlobsOptions(
+        source="blobs", n_samples=120_000, n_features=20, centers=12, cluster_std=9.0, seed=2
+    )
+    prepared = prepare(
+        options,
+        SplitOptions(test_fraction=0.25),
+        label_kind="classes",
+        min_row_groups=2,
+        cache=tmp_path,
+    )
+    start = draw_initial_centers(prepared, 12, 0)
+    with DaskEngine(asked) as opened:
+        pids = cluster.worker_pids()
+        assert len(pids) == 2
+        peaks, over = dict.fromkeys(pids, 0), threading.Event()
+
+        def watch() -> None:
+            while not over.wait(0.05):
+                for pid in pids:
+                    peaks[pid] = max(peaks[pid], usage(pid).memory_bytes)
+
+        before_inside = opened.worker_usage()
+        before = {pid: usage(pid) for pid in pids}
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        rows = opened.load(Source(prepared, "train"))
+        opened.fit_kmeans(KMeansSpec(n_clusters=12, max_iter=25, tol=0), rows, start)
+        inside = opened.worker_usage()
+        after = {pid: usage(pid) for pid in pids}
+        over.set()
+        watcher.join()
+    cpu_inside = sum(one.cpu_s for one in inside) - sum(one.cpu_s for one in before_inside)
+    cpu_outside = sum(after[pid].cpu_s - before[pid].cpu_s for pid in pids)
+    assert cpu_outside > 1
+    assert cpu_inside == pytest.approx(cpu_outside, rel=0.10)
+    told = sorted(one.peak_memory_bytes for one in inside)
+    assert told == pytest.approx(sorted(peaks.values()), rel=0.15)
+
+
+def test_two_sessions_share_a_cluster(cluster, asked, prepared, tmp_path):
+    other = replace(asked, scratch=tmp_path)
+    with DaskEngine(asked) as one, DaskEngine(other) as two:
+        rows = [engine.load(Source(prepared, "train", "everywhere")) for engine in (one, two)]
+        spec = KMeansSpec(n_clusters=2, init="random")
+        assert one.fit_single_node(spec, rows[0]).n_iter
+        one.stop()
+        assert two.fit_single_node(spec, rows[1]).n_iter
+        assert len(two.worker_usage()) == 2
+    nothing_is_left_on(cluster.address)
+
+
+def test_only_the_first_workers_that_make_up_the_cores_are_used(cluster, asked, prepared):
+    with DaskEngine(replace(asked, cores=1, workers=1)) as opened:
+        assert opened.facts().workers == 1
+        rows = opened.load(Source(prepared, "train"))
+        opened.fit_kmeans(KMeansSpec(n_clusters=3, init="random"), rows)
+        opened.fit_xgboost(XGBoostSpec(task="multiclass", n_estimators=2), rows)
+        opened.map_tasks(abs, range(20))
+        (used,) = opened.worker_usage()
+        assert used.worker.startswith("0@")
+
+        def executed(dask_scheduler):
+            return {str(w.name): len(w.has_what) for w in dask_scheduler.workers.values()}
+
+        held = opened._session.client.run_on_scheduler(executed)
+        assert held["1"] == 0
+        assert held["0"] > 0
+
+
+def refusal(resources: Resources) -> str:
+    """Return the sentence with which a session is refused, in time and leaving nothing."""
+    threads = set(threading.enumerate())
+    began = time.monotonic()
+    with pytest.raises(ClusterError) as caught:
+        DaskEngine(resources).start()
+    assert time.monotonic() - began < WAIT
+    assert list(resources.scratch.iterdir()) == []
+    left = [one.name for one in set(threading.enumerate()) - threads if one.is_alive()]
+    assert [name for name in left if "IO loop" in name or "enginebench" in name] == []
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+def test_what_a_cluster_does_not_have_is_told(cluster, asked):
+    fewer = replace(asked, cores=3, workers=3, attachment=cluster.attachment(wait_s=8.0))
+    assert "has 2 of the 3 workers asked for" in refusal(fewer)
+    nobody = replace(asked.attachment, address=f"tcp://{HOST}:{free_port()}", wait_s=3.0)
+    assert "cannot be reached within 3 s" in refusal(replace(asked, attachment=nobody))
+    with DaskEngine(replace(fewer, attachment=replace(fewer.attachment, exact=False))) as opened:
+        assert opened._session.resources.cores == 2
+        assert opened.facts().cores == 2
+
+
+def test_certificates_are_needed_where_they_are_and_nowhere_else(cluster, asked, tmp_path_factory):
+    made = tmp_path_factory.mktemp("tls")
+    files = roles.temporary_certificates(made)
+    tls = replace(
+        asked.attachment,
+        address=cluster.address.replace("tcp", "tls"),
+        certificates=files,
+        wait_s=10.0,
+    )
+    assert "does not speak TLS: use tcp://" in refusal(replace(asked, attachment=tls))
+    missing = replace(tls, certificates=replace(files, key=str(made / "no.pem")))
+    assert "cannot be used" in refusal(replace(asked, attachment=missing))
+
+
+def test_workers_that_others_keep_busy_are_told(cluster, asked):
+    import distributed
+
+    with distributed.Client(cluster.address, timeout=WAIT, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=WAIT)
+        jobs = client.map(time.sleep, [20.0] * 2, pure=False)
+        short = replace(asked, attachment=cluster.attachment(wait_s=8.0))
+        assert "full queue" in refusal(short)
+        client.cancel(jobs)
+    nothing_is_left_on(cluster.address)
+
+
+def test_workers_of_more_threads_than_cores_are_told(tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with running(tmp_path, workers=1, threads=4) as made:
+        asked = Resources(2, 2**30, 2, 1, scratch, attachment=made.attachment())
+        sentence = refusal(asked)
+    assert "has 1 worker with 4 threads each, 4 cores, and 2 cores are asked for" in sentence
+    assert "resources.cores: 4, or resources.allow_unequal: true" in sentence
+
+
+def test_other_versions_are_told_with_both_sides(tmp_path):
+    faked = tmp_path / "other" / "scikit_learn-1.5.0.dist-info"
+    faked.mkdir(parents=True)
+    (faked / "METADATA").write_text("Metadata-Version: 2.1\nName: scikit-learn\nVersion: 1.5.0\n")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with running(tmp_path, workers=1, environment={"PYTHONPATH": str(faked.parent)}) as made:
+        sentence = refusal(Resources(1, 2**30, 1, 1, scratch, attachment=made.attachment()))
+    from importlib import metadata
+
+    assert "scikit-learn 1.5.0 on tcp://127.0.0.1:" in sentence
+    assert f"this machine has {metadata.version('scikit-learn')}" in sentence
+
+
+def test_encrypted_sessions_work_and_other_certificates_are_refused(tmp_path, prepared):
+    folders = [tmp_path / name for name in ("ours", "theirs", "scratch")]
+    for folder in folders:
+        folder.mkdir()
+    ours, theirs = (roles.temporary_certificates(folder) for folder in folders[:2])
+    with running(tmp_path, workers=1, certificates=ours) as made:
+        asked = Resources(1, 2**30, 1, 1, folders[2], attachment=made.attachment())
+        with DaskEngine(asked) as opened:
+            rows = opened.load(Source(prepared, "train"))
+            opened.fit_xgboost(XGBoostSpec(task="multiclass", n_estimators=2), rows)
+            assert opened.facts().details["encrypted"]
+
+        def refused(**changes: object) -> str:
+            attachment = made.attachment(wait_s=10.0, **changes)
+            return refusal(replace(asked, attachment=attachment))
+
+        assert "does not vouch for" in refused(certificates=theirs)
+        unknown = Certificates(ours.ca_file, theirs.cert, theirs.key)
+        assert "does not accept the certificate" in refused(certificates=unknown)
+        plain = made.address.replace("tls", "tcp")
+        assert "speaks TLS: use tls://" in refused(address=plain, certificates=None)
+
+
+@pytest.fixture
+def doomed(tmp_path: Path) -> Iterator[tuple[Cluster, Resources]]:
+    """Return a cluster to be damaged."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with running(tmp_path) as made:
+        yield made, Resources(2, 2**30, 2, 1, scratch, attachment=made.attachment())
+
+
+def kill_after(seconds: float, pid: int) -> threading.Timer:
+    timer = threading.Timer(seconds, os.kill, (pid, signal.SIGKILL))
+    timer.start()
+    return timer
+
+
+def test_a_killed_worker_costs_a_fit_no_row_or_is_told_and_the_next_session_works(doomed, prepared):
+    made, asked = doomed
+
+    def listening() -> int:
+        connections = psutil.Process(made.scheduler.pid).net_connections()
+        return sum(one.status == psutil.CONN_LISTEN for one in connections)
+
+    start = draw_initial_centers(prepared, 6, 0)
+    spec = KMeansSpec(n_clusters=6, max_iter=12, tol=0)
+    with DaskEngine(asked) as opened:
+        rows = opened.load(Source(prepared, "train"))
+        undisturbed = opened.fit_kmeans(spec, rows, start)
+        ports = listening()
+        kill_after(0.3, made.worker_pids()[-1])
+        model = opened.fit_kmeans(spec, rows, start)
+        assert (model.centers == undisturbed.centers).all()
+        deadline = time.monotonic() + 10
+        while not opened.lost_workers():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        (line,) = opened.lost_workers()
+        assert "died" in line
+    with DaskEngine(asked) as opened:
+        rows = opened.load(Source(prepared, "train"))
+        killer = kill_after(2.0, made.worker_pids()[0])
+        with pytest.raises(WorkerLostError, match="died"):
+            opened.fit_xgboost(XGBoostSpec(task="multiclass", n_estimators=20_000), rows)
+        killer.join()
+    with DaskEngine(asked) as opened:
+        rows = opened.load(Source(prepared, "train"))
+        assert opened.fit_kmeans(spec, rows, start).n_iter == 12
+    nothing_is_left_on(made.address)
+    assert listening() == ports, "a tracker of XGBoost was left"
+
+
+def test_a_scheduler_that_is_gone_is_told_within_seconds(doomed, prepared):
+    made, asked = doomed
+    opened = DaskEngine(asked)
+    opened.start()
+    try:
+        rows = opened.load(Source(prepared, "train"))
+        made.scheduler.kill()
+        killed = time.monotonic()
+        with pytest.raises(EngineError, match=r"scheduler at .* does not answer"):
+            opened.fit_xgboost(XGBoostSpec(task="multiclass", n_estimators=20_000), rows)
+        assert time.monotonic() - killed < 15
+    finally:
+        began = time.monotonic()
+        opened.stop()
+        assert time.monotonic() - began < 15
+
+
+def test_a_client_that_is_killed_leaves_nothing_on_the_cluster(cluster, tmp_path):
+    program = f"""
+import os, signal
+from pathlib import Path
+from engines.dask import DaskEngine
+from engines.types import Attachment, Resources
+if __name__ == "__main__":
+    attachment = Attachment({cluster.address!r}, {WAIT})
+    DaskEngine(Resources(2, 2**30, 2, 1, Path({str(tmp_path)!r}), attachment=attachment)).start()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", program], timeout=2 * WAIT, check=False)
+    assert done.returncode == -signal.SIGKILL
+    nothing_is_left_on(cluster.address)
