@@ -65,6 +65,7 @@ def run(
     *,
     engines: Sequence[str] | None = None,
     output: str | Path | None = None,
+    cluster: str | bool | None = None,
     progress: bool = False,
 ) -> Run:
     """Run an experiment on its engines.
@@ -77,6 +78,9 @@ def run(
         The engines to run, in this order, instead of those of the definition.
     output : str or pathlib.Path, optional
         The run folder, new or empty; ``results/<name>-<time>`` by default.
+    cluster : str or bool, optional
+        Name of a cluster that ``enginebench cluster up`` has started, for the engines that it has;
+        True for the default one.
     progress : bool
         Whether to tell on standard error what is going on.
 
@@ -106,9 +110,14 @@ def run(
         experiment = load(experiment, engines=engines)
     elif engines is not None:
         experiment = _only(experiment, tuple(engines))
+    sources: dict[str, str] = {}
+    if cluster is not None and cluster is not False:
+        from experiments.asked import on_cluster
+
+        (experiment,), sources = on_cluster([experiment], "" if cluster is True else cluster)
     where = None if output is None else Path(output)
     with watch() if progress else contextlib.nullcontext() as on_event:
-        result = run_experiment(experiment, output=where, on_event=on_event)
+        result = run_experiment(experiment, output=where, on_event=on_event, sources=sources)
     if result.interrupted:
         raise KeyboardInterrupt(f"what was measured is in {result.folder}")
     done = Run.load(result.folder)

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from experiments.asked import check_all, load, output_folders, prepare_points
+from experiments import cluster_command
+from experiments.asked import check_all, load, on_cluster, output_folders, prepare_points
 from experiments.console import out, print_drawn, print_json, say
 from experiments.errors import RequestError
 from experiments.printing import (
@@ -56,6 +57,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+app.add_typer(cluster_command.app)
 
 ExperimentName = Annotated[
     str,
@@ -103,7 +105,9 @@ def run_command(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         code = typer.main.get_command(app).main(
-            list(arguments), prog_name="enginebench", standalone_mode=False
+            cluster_command.with_bare_option(arguments),
+            prog_name="enginebench",
+            standalone_mode=False,
         )
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -162,11 +166,21 @@ def _run(
             "results/NAME-TIME by default.",
         ),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[NAME]",
+            help="Run on what 'enginebench cluster up' has started: alone, on the default one.",
+        ),
+    ] = None,
     as_json: AsJson = False,
     debug: Debug = False,
 ) -> int:
     del debug
     loaded = [load(name, overrides, engines, variant) for name in experiment]
+    sources: dict[str, str] = {}
+    if cluster is not None:
+        loaded, sources = on_cluster(loaded, cluster)
     outputs = output_folders(loaded, output)
     check_all(loaded)
 
@@ -178,7 +192,7 @@ def _run(
     interrupted = False
     for number, (one, folder) in enumerate(zip(loaded, outputs, strict=True)):
         with watch() as on_event:
-            result = run_experiment(one, output=folder, on_event=on_event)
+            result = run_experiment(one, output=folder, on_event=on_event, sources=sources)
         interrupted = result.interrupted
         if interrupted and not (result.folder / "records.jsonl").exists():
             say(tell_stopped_early(result.folder))
@@ -304,12 +318,21 @@ def _doctor(as_json: AsJson = False, debug: Debug = False) -> int:
 @app.command("prepare", help="Prepare the data of an experiment, and run nothing.")
 def _prepare(
     experiment: ExperimentName,
+    *,
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Copy it to a folder or URL that every machine of a cluster can read, such as "
+            "s3://bucket/folder.",
+        ),
+    ] = None,
     variant: Variant = None,
     overrides: Overrides = None,
     debug: Debug = False,
 ) -> int:
     del debug
-    for line in prepare_points(load(experiment, overrides, None, variant)):
+    for line in prepare_points(load(experiment, overrides, None, variant), to):
         out(f"{line}\n")
     return COMPLETED
 

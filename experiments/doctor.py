@@ -19,6 +19,7 @@ OLDEST_PYTHON = (3, 11)
 # below this an engine of three processes and the data leave nothing to the system
 LEAST_MEMORY_BYTES = 2 * 2**30
 LEAST_DISK_BYTES = 2**30
+SECONDS_TO_ANSWER = 2.0
 
 # what to import, what it is called on PyPI, and the extra that installs it
 _LIBRARIES = {
@@ -181,6 +182,28 @@ def _folder(name: str, folder: Path, otherwise: str) -> Check:
     return Check(name, f"{folder} ({memory(free)} free)", advice)
 
 
+def _clusters() -> Iterator[Check]:
+    from experiments.definition.addresses import host_and_port
+    from experiments.definition.attach import named_in_environment
+    from experiments.errors import RequestError
+
+    try:
+        named = named_in_environment(os.environ)
+    except RequestError as exc:
+        yield Check("clusters", "named in the environment", str(exc))
+        return
+    for engine, (address, source) in named.items():
+        found = f"{address} (from {source})"
+        otherwise = f"Start that cluster, or unset {source} to compute on this machine."
+        try:
+            socket.create_connection(host_and_port(address), timeout=SECONDS_TO_ANSWER).close()
+        except OSError as exc:
+            reason = exc.strerror or str(exc)
+            yield Check(f"cluster {engine}", f"{found} does not answer: {reason}", otherwise)
+        else:
+            yield Check(f"cluster {engine}", f"{found} answers")
+
+
 def _loopback() -> Iterator[Check]:
     try:
         with socket.create_server(("127.0.0.1", 0)) as server:
@@ -213,5 +236,6 @@ _LOOKS: tuple[Callable[[], Iterator[Check]], ...] = (
     _java,
     _folders,
     _loopback,
+    _clusters,
     _memory_measure,
 )

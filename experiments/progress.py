@@ -11,14 +11,16 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from experiments.report.columns import title
-from experiments.report.numbers import rough_duration, score, seconds
+from experiments.report.numbers import memory, rough_duration, score, seconds
 from experiments.report.searches import read_search
 from experiments.report.text import clean
-from experiments.report.wording import metric_title
+from experiments.report.wording import metric_title, workers_in_words
 from experiments.runner.events import (
     CandidateScored,
     ChildEnded,
     ChildStarted,
+    Granted,
+    Joining,
     PhaseStarted,
     Planned,
     Preparing,
@@ -83,6 +85,8 @@ class Lines:
             case Preparing() if not self._preparing:
                 self._preparing = True
                 self._write("preparing the data")
+            case Granted():
+                self._write(describe_grant(event))
             case Planned(children):
                 processes = "process" if children == 1 else "processes"
                 self._write(f"{children} {processes} to run, one after the other")
@@ -129,6 +133,8 @@ class Live:
             case Preparing(done, total):
                 of = f" of {total:,}" if total else ""
                 self._show(f"preparing the data: {done:,}{of} rows", completed=done, total=total)
+            case Joining() | Granted():
+                self._tell_of_cluster(event)
             case Planned(children):
                 self._show("starting", completed=0, total=children)
             case ChildStarted():
@@ -154,6 +160,12 @@ class Live:
                 if outcome != "completed":
                     self._progress.console.print(f"{self._child}: {outcome}", markup=False)
 
+    def _tell_of_cluster(self, event: Joining | Granted) -> None:
+        if isinstance(event, Granted):  # which stays to be read
+            self._progress.console.print(describe_grant(event), markup=False)
+        else:
+            self._show(f"{title(event.engine)}: joining {clean(event.address)}")
+
     def _end_search(self) -> None:
         if self._candidates is not None:
             self._progress.remove_task(self._candidates)
@@ -170,6 +182,18 @@ def describe(event: ChildStarted) -> str:
     return (
         f"[{event.position}/{event.children}] {title(event.engine)}{again}, "
         f"round {event.round + 1}{point}"
+    )
+
+
+def describe_grant(event: Granted) -> str:
+    """Return where an engine computes and what it has there."""
+    where = "on this machine"
+    if event.address is not None:
+        where = f"attached to {clean(event.address)} (from {clean(event.source)})"
+    return (
+        f"{event.engine}: {where}: {event.cores} core{'' if event.cores == 1 else 's'}, "
+        f"{workers_in_words(event.workers, event.threads_per_worker)}, "
+        f"{memory(event.memory_bytes)} of memory"
     )
 
 

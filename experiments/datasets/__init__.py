@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from engines.locations import Location
     from engines.prepared import Prepared
     from experiments.datasets.options import DatasetOptions, FoldOptions, SplitOptions
 
@@ -25,6 +26,7 @@ def prepare(
     folds: FoldOptions | None = None,
     learns_label: bool = True,
     cache: Path | None = None,
+    storage: Location | None = None,
     block_rows: int = 65_536,
     exact_rows: int = 10_000_000,
     on_progress: Callable[[int, int | None], None] | None = None,
@@ -53,6 +55,9 @@ def prepare(
     cache : pathlib.Path, optional
         Where prepared datasets are kept; ``$ENGINEBENCH_CACHE``, or ``enginebench`` under
         ``$XDG_CACHE_HOME`` or ``~/.cache``, when not given.
+    storage : engines.locations.Location, optional
+        Folder that engines are to read the dataset from, where it is copied if it is not there; the
+        cache when not given. Nothing is copied where the dataset has no files.
     block_rows : int
         Most rows held at a time while reading.
     exact_rows : int
@@ -65,20 +70,38 @@ def prepare(
     Returns
     -------
     engines.prepared.Prepared
-        Description of the folder.
+        Description of the folder; the ``url`` is where engines read it, if not there.
 
     Raises
     ------
     RequestError
         If the source cannot be read, holds what a feature or label must not, cannot be split as
-        asked, or the cache cannot be written.
+        asked, or the cache or the storage cannot be written; or if data that was prepared before
+        is not what is asked for.
     """
+    from experiments.datasets.options import PreparedOptions
+
+    if isinstance(dataset, PreparedOptions):
+        from experiments.datasets.existing import open_existing
+
+        prepared = open_existing(
+            dataset, split, label_kind=label_kind, folds=folds, learns_label=learns_label
+        )
+        return _stored(prepared, storage)
     from experiments.datasets.preparation import Request, prepare_folder
 
     request = Request(
         dataset, split, label_kind, min_row_groups, exact_rows, block_rows, learns_label, folds
     )
-    return prepare_folder(request, cache, on_progress or _nothing)
+    return _stored(prepare_folder(request, cache, on_progress or _nothing), storage)
+
+
+def _stored(prepared: Prepared, storage: Location | None) -> Prepared:
+    if storage is None:
+        return prepared
+    from experiments.datasets.storage import publish
+
+    return publish(prepared, storage)
 
 
 def _nothing(done: int, total: int | None) -> None:

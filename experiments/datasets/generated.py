@@ -45,12 +45,7 @@ def open_generated(
     RequestError
         If the label is asked to be classes and is numbers.
     """
-    if options.source == "blobs":
-        recipe = _blobs(options)
-    elif options.source == "classification":
-        recipe = _classification(options)
-    else:
-        recipe = _regression(options)
+    recipe = recipe_of(options)
     title = f"the source {options.source!r}"
     if label_kind == "classes" and not recipe.n_classes:
         raise RequestError(
@@ -61,31 +56,50 @@ def open_generated(
     labels = number_labels("label")
     if as_classes:
         codes = np.empty(options.n_samples, dtype=code_dtype(recipe.n_classes))
-        for start, rows, rng in _pages(options):
-            codes[start : start + rows] = recipe.draw_labels(rng, rows).classes
-            on_rows(start + rows, options.n_samples)
+        for page in range(n_pages(options)):
+            drawn = draw_page(options, recipe, page, features=False)
+            codes[drawn.start : drawn.start + len(drawn.classes)] = drawn.classes
+            on_rows(drawn.start + len(drawn.classes), options.n_samples)
         labels = class_labels(codes, tuple(map(str, range(recipe.n_classes))), "label")
 
     def blocks(block_rows: int) -> Iterator[Block]:
-        for _, rows, rng in _pages(options):
-            drawn = recipe.draw_labels(rng, rows)
-            columns, y = recipe.draw_columns(rng, drawn.clouds)
-            if recipe.n_classes:
-                y = drawn.classes.astype(np.float64)
-            for first in range(0, rows, block_rows):
+        for page in range(n_pages(options)):
+            drawn = draw_page(options, recipe, page)
+            for first in range(0, len(drawn.classes), block_rows):
                 cut = slice(first, first + block_rows)
-                yield Block(columns[:, cut], y[:0] if as_classes else y[cut])
+                yield Block(drawn.columns[:, cut], drawn.y[:0] if as_classes else drawn.y[cut])
 
     names = tuple(f"feature_{i}" for i in range(options.n_features))
     return Table(title, names, options.n_samples, labels, blocks)
 
 
-class _Drawn(NamedTuple):
+class DrawnPage(NamedTuple):
+    """Rows of one page.
+
+    Attributes
+    ----------
+    start : int
+        Position of the first row.
+    classes : ndarray of shape (n_rows,), dtype int64
+        Number of the class, 0 where the label is numbers.
+    columns : ndarray of shape (n_features, n_rows), dtype float64
+        Features; no rows where they were not asked for.
+    y : ndarray of shape (n_rows,), dtype float64
+        The label as numbers; empty where neither it is classes nor features were asked for.
+    """
+
+    start: int
+    classes: Integers
+    columns: Floats
+    y: Floats
+
+
+class _Labels(NamedTuple):
     classes: Integers
     clouds: Integers
 
 
-class _Recipe(NamedTuple):
+class Recipe(NamedTuple):
     """How to draw the rows of a page.
 
     ``draw_labels(rng, rows)`` comes first, so that labels can be had without the features;
@@ -94,15 +108,48 @@ class _Recipe(NamedTuple):
     """
 
     n_classes: int
-    draw_labels: Callable[[np.random.Generator, int], _Drawn]
+    draw_labels: Callable[[np.random.Generator, int], _Labels]
     draw_columns: Callable[[np.random.Generator, Integers], tuple[Floats, Floats]]
 
 
-def _pages(options: Options) -> Iterator[tuple[int, int, np.random.Generator]]:
+def recipe_of(options: Options) -> Recipe:
+    """Return how the rows of a source are drawn."""
+    if options.source == "blobs":
+        return _blobs(options)
+    if options.source == "classification":
+        return _classification(options)
+    return _regression(options)
+
+
+def n_pages(options: Options) -> int:
+    """Return how many pages the rows of a source are drawn in."""
+    return -(-options.n_samples // page_rows(options.n_features))
+
+
+def draw_page(options: Options, recipe: Recipe, page: int, *, features: bool = True) -> DrawnPage:
+    """Draw the rows of one page, which depend on nothing but the options and its number.
+
+    Parameters
+    ----------
+    options : BlobsOptions, ClassificationOptions or RegressionOptions
+        The source.
+    recipe : Recipe
+        Of the source.
+    page : int
+        Its number, from 0.
+    features : bool
+        Whether features are drawn, or no more than the classes.
+    """
     size = page_rows(options.n_features)
-    for page, start in enumerate(range(0, options.n_samples, size)):
-        rng = _generator(options.seed, _PAGE, page)
-        yield start, min(size, options.n_samples - start), rng
+    start = page * size
+    rng = _generator(options.seed, _PAGE, page)
+    drawn = recipe.draw_labels(rng, min(size, options.n_samples - start))
+    columns, y = np.empty((options.n_features, 0)), np.empty(0)
+    if features:
+        columns, y = recipe.draw_columns(rng, drawn.clouds)
+    if recipe.n_classes:
+        y = drawn.classes.astype(np.float64)
+    return DrawnPage(start, drawn.classes, columns, y)
 
 
 def _generator(seed: int, *key: int) -> np.random.Generator:
@@ -110,13 +157,13 @@ def _generator(seed: int, *key: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
 
 
-def _blobs(options: BlobsOptions) -> _Recipe:
+def _blobs(options: BlobsOptions) -> Recipe:
     setup = _generator(options.seed, _SETUP)
     centers = setup.uniform(-10, 10, size=(options.n_features, options.centers))
 
-    def draw_labels(rng: np.random.Generator, rows: int) -> _Drawn:
+    def draw_labels(rng: np.random.Generator, rows: int) -> _Labels:
         clouds = rng.integers(options.centers, size=rows)
-        return _Drawn(clouds, clouds)
+        return _Labels(clouds, clouds)
 
     def draw_columns(rng: np.random.Generator, clouds: Integers) -> tuple[Floats, Floats]:
         columns = rng.standard_normal((options.n_features, len(clouds)))
@@ -125,10 +172,10 @@ def _blobs(options: BlobsOptions) -> _Recipe:
             columns[feature] += positions[clouds]
         return columns, np.empty(0)
 
-    return _Recipe(options.centers, draw_labels, draw_columns)
+    return Recipe(options.centers, draw_labels, draw_columns)
 
 
-def _classification(options: ClassificationOptions) -> _Recipe:
+def _classification(options: ClassificationOptions) -> Recipe:
     # the design of scikit-learn's make_classification: clouds at corners of a hypercube, each
     # with a linear mixing of its own, dealt out to the classes in turn
     setup = _generator(options.seed, _SETUP)
@@ -137,11 +184,11 @@ def _classification(options: ClassificationOptions) -> _Recipe:
     corners = (2.0 * _corners(setup, n_clouds, n_informative) - 1.0) * options.class_sep
     mixings = setup.uniform(-1, 1, size=(n_clouds, n_informative, n_informative))
 
-    def draw_labels(rng: np.random.Generator, rows: int) -> _Drawn:
+    def draw_labels(rng: np.random.Generator, rows: int) -> _Labels:
         clouds = rng.integers(n_clouds, size=rows)
         flipped = rng.random(rows) < options.flip_y
         anew = rng.integers(options.n_classes, size=rows)
-        return _Drawn(np.where(flipped, anew, clouds % options.n_classes), clouds)
+        return _Labels(np.where(flipped, anew, clouds % options.n_classes), clouds)
 
     def draw_columns(rng: np.random.Generator, clouds: Integers) -> tuple[Floats, Floats]:
         columns = rng.standard_normal((options.n_features, len(clouds)))
@@ -156,7 +203,7 @@ def _classification(options: ClassificationOptions) -> _Recipe:
             columns[:n_informative, rows] = mixed
         return columns, np.empty(0)
 
-    return _Recipe(options.n_classes, draw_labels, draw_columns)
+    return Recipe(options.n_classes, draw_labels, draw_columns)
 
 
 def _corners(rng: np.random.Generator, n_corners: int, n_dims: int) -> NDArray[np.int64]:
@@ -167,13 +214,13 @@ def _corners(rng: np.random.Generator, n_corners: int, n_dims: int) -> NDArray[n
     return np.hstack([bits, rng.integers(2, size=(n_corners, n_dims - counted))])
 
 
-def _regression(options: RegressionOptions) -> _Recipe:
+def _regression(options: RegressionOptions) -> Recipe:
     setup = _generator(options.seed, _SETUP)
     coefficients = 100.0 * setup.random(options.n_informative)
 
-    def draw_labels(_: np.random.Generator, rows: int) -> _Drawn:
+    def draw_labels(_: np.random.Generator, rows: int) -> _Labels:
         nothing = np.zeros(rows, dtype=np.int64)
-        return _Drawn(nothing, nothing)
+        return _Labels(nothing, nothing)
 
     def draw_columns(rng: np.random.Generator, clouds: Integers) -> tuple[Floats, Floats]:
         columns = rng.standard_normal((options.n_features, len(clouds)))
@@ -182,4 +229,4 @@ def _regression(options: RegressionOptions) -> _Recipe:
             y += coefficient * values
         return columns, y
 
-    return _Recipe(0, draw_labels, draw_columns)
+    return Recipe(0, draw_labels, draw_columns)

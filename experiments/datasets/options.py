@@ -15,10 +15,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    SerializerFunctionWrapHandler,
     ValidationInfo,
     field_validator,
+    model_serializer,
     model_validator,
 )
+
+from engines.locations import Location
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +102,25 @@ class SourceOptions(_Options):
         )
 
 
-class BlobsOptions(SourceOptions):
+class DrawnOptions(SourceOptions):
+    """What sources that are drawn page by page understand."""
+
+    generate: Literal["prepared", "on_workers"] = Field(
+        "prepared",
+        description="Where the rows are drawn: once, into the prepared files that every engine "
+        "reads; or on_workers, where each worker draws its own rows whenever they are loaded, "
+        "which gives the same rows and writes none.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_usual(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = handler(self)
+        if self.generate == "prepared":
+            written.pop("generate", None)
+        return written
+
+
+class BlobsOptions(DrawnOptions):
     """Normal clouds around centres drawn uniformly from [-10, 10] in every feature."""
 
     source: Literal["blobs"] = "blobs"
@@ -113,7 +135,7 @@ class BlobsOptions(SourceOptions):
     seed: Seed = Field(0, description="Seed of everything that is drawn.")
 
 
-class ClassificationOptions(SourceOptions):
+class ClassificationOptions(DrawnOptions):
     """Classes made of normal clouds at corners of a hypercube, and features of pure noise.
 
     The informative features come first. Each cloud has its own random linear mixing of them.
@@ -140,7 +162,7 @@ class ClassificationOptions(SourceOptions):
         return self
 
 
-class RegressionOptions(SourceOptions):
+class RegressionOptions(DrawnOptions):
     """Standard normal features, and a label that is linear in the informative ones."""
 
     source: Literal["regression"] = "regression"
@@ -494,18 +516,51 @@ class OpenmlOptions(_TableOptions):
         return self
 
 
-DatasetOptions = Annotated[
-    BlobsOptions
-    | ClassificationOptions
-    | RegressionOptions
+class PreparedOptions(_Options):
+    """A folder of data that was prepared before, read where it is.
+
+    Its rows are split already, and have the folds that they were prepared with.
+    """
+
+    source: Literal["prepared"] = "prepared"
+    url: Annotated[str, Field(min_length=1)] = Field(
+        description="The folder with dataset.json: a path, or a URL such as "
+        "s3://bucket/folder or file:///folder. Keys and passwords do not belong in it."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _url_can_be_kept(cls, url: str) -> str:
+        check_location(url)
+        return url
+
+
+def check_location(text: str) -> None:
+    """Refuse the address of a folder that cannot be one, or that records must not show.
+
+    Raises
+    ------
+    ValueError
+        Which does not show it.
+    """
+    Location.parse(text)
+
+
+# what is drawn page by page
+GeneratedOptions = BlobsOptions | ClassificationOptions | RegressionOptions
+
+# what has to be prepared before an engine can read it
+MadeOptions = (
+    GeneratedOptions
     | MakeClassificationOptions
     | MakeBlobsOptions
     | BundledOptions
     | CsvOptions
     | ParquetOptions
-    | OpenmlOptions,
-    Field(discriminator="source"),
-]
+    | OpenmlOptions
+)
+
+DatasetOptions = Annotated[MadeOptions | PreparedOptions, Field(discriminator="source")]
 
 
 class SplitOptions(_Options):

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engines.errors import SpecError
-from engines.prepared import MANIFEST, SCHEMA, Prepared, open_prepared
+from engines.prepared import DRAWN, MANIFEST, SCHEMA, Prepared
 from experiments.datasets.cache import default_cache, new_folder
 from experiments.datasets.labels import kept_labels
 from experiments.datasets.moments import Moments, Scaling, scaling
+from experiments.datasets.opening import open_dataset
 from experiments.datasets.options import (
     BundledOptions,
     CsvOptions,
+    GeneratedOptions,
     MakeBlobsOptions,
     MakeClassificationOptions,
     OpenmlOptions,
@@ -26,7 +28,7 @@ from experiments.datasets.options import (
 from experiments.datasets.size import check_size, size_keys
 from experiments.datasets.splits import choose_rows, split_rows, unlearnable
 from experiments.datasets.table import page_rows, paged
-from experiments.datasets.writer import PartWriter, group_rows
+from experiments.datasets.writer import PartCounter, PartWriter, group_rows
 from experiments.errors import RequestError
 
 if TYPE_CHECKING:
@@ -36,14 +38,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from experiments.datasets.labels import LabelKind
-    from experiments.datasets.options import DatasetOptions, FoldOptions, SplitOptions
+    from experiments.datasets.options import FoldOptions, MadeOptions, SplitOptions
     from experiments.datasets.splits import Parts
     from experiments.datasets.table import Page, Progress, Table
 
 # a change of what is written for the same options must change the fingerprint too
 _FORMAT = 3
 # the manifest's own key for why no model could learn the label: null where one could
-_UNLEARNABLE = "unlearnable"
+UNLEARNABLE = "unlearnable"
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Request:
 
     Parameters
     ----------
-    dataset : DatasetOptions
+    dataset : MadeOptions
         The source and what is done to its rows.
     split : SplitOptions or None
         What is held out.
@@ -70,7 +72,7 @@ class Request:
         Folds of a search.
     """
 
-    dataset: DatasetOptions
+    dataset: MadeOptions
     split: SplitOptions | None
     label_kind: LabelKind
     min_row_groups: int
@@ -90,15 +92,19 @@ def prepare_folder(request: Request, cache: Path | None, on_progress: Progress) 
     """
     where = default_cache() if cache is None else cache.absolute()
     fingerprint = fingerprint_of(request)
-    final = where / f"{request.dataset.source}-{fingerprint[:16]}"
+    # the rows are the same, and what the folder holds is not
+    drawn = "" if _drawn_by_workers(request) is None else "-drawn"
+    final = where / f"{request.dataset.source}-{fingerprint[:16]}{drawn}"
     try:
         if not final.is_dir():
             check_size(request.dataset, where)
             table = open_table(request, on_progress)
             with new_folder(final) as folder:
                 _fill(folder, request, table, fingerprint, on_progress)
-        prepared = open_prepared(final)
-        _refuse_unlearnable(json.loads((final / MANIFEST).read_bytes())[_UNLEARNABLE], request)
+        prepared = open_dataset(final)
+        refuse_unlearnable(
+            json.loads((final / MANIFEST).read_bytes())[UNLEARNABLE], learns=request.learns_label
+        )
     except SpecError as exc:
         raise RequestError(str(exc)) from exc
     except MemoryError as exc:
@@ -131,6 +137,7 @@ def fingerprint_of(request: Request) -> str:
         "exact_rows": request.exact_rows,
         "versions": {name: metadata.version(name) for name in ("numpy", "scikit-learn")},
     }
+    content["dataset"].pop("generate", None)  # the rows are the same
     if isinstance(options, CsvOptions | ParquetOptions):
         from experiments.datasets.files import find_files
 
@@ -206,7 +213,7 @@ def _fill(
     folder: Path, request: Request, table: Table, fingerprint: str, on_progress: Progress
 ) -> None:
     options = request.dataset
-    _refuse_unlearnable(table.unlearnable, request)
+    refuse_unlearnable(table.unlearnable, learns=request.learns_label)
     keep, sample_note = choose_rows(
         table.n_rows, options.sample, options.sample_seed, request.exact_rows
     )
@@ -217,7 +224,7 @@ def _fill(
     unfit = table.unlearnable or unlearnable(
         parts.split, labels, stratified=request.split is not None and request.split.stratify
     )
-    _refuse_unlearnable(unfit, request)
+    refuse_unlearnable(unfit, learns=request.learns_label)
 
     passes = 2 if options.standardize or options.levels else 1
     pages = _Pages(request, table, keep, n_rows * passes, on_progress)
@@ -228,7 +235,12 @@ def _fill(
     targets = Moments(1)
     label_dtype = {"none": None, "classes": "int32", "numbers": "float64"}[labels.kind]
     size = group_rows(n_rows, len(table.features), request.min_row_groups)
-    with PartWriter(folder, table.features, options.dtype, label_dtype, size) as writer:
+    source = _drawn_by_workers(request)
+    with (
+        PartWriter(folder, table.features, options.dtype, label_dtype, size)
+        if source is None
+        else PartCounter(size)
+    ) as writer:
         for page in pages:
             columns = page.columns if how is None else how.apply(page.columns)
             if options.dtype == "float32":
@@ -247,7 +259,7 @@ def _fill(
             f"The label {labels.name!r} of {table.title} has the same value {targets.low[0]:g} in "
             f"every training row, so there is nothing to learn; choose another label, or none."
         )
-    _refuse_unlearnable(unfit, request)
+    refuse_unlearnable(unfit, learns=request.learns_label)
     mean_variance = float(final.variance.mean())
     if not np.isfinite(mean_variance):
         raise RequestError(
@@ -266,15 +278,24 @@ def _fill(
         if request.split is not None and request.split.folds
         else None,
     ]
+    drawn, files = None, writer.files
+    if source is not None:
+        from experiments.datasets.drawn import PARTS, describe_drawn, write_parts
+
+        fold = parts.fold if parts.n_folds else None
+        write_parts(folder, source, keep=keep, split=parts.split, fold=fold, scaling=how)
+        drawn, files = describe_drawn(source, size), [PARTS]
+        notes.append(
+            "Every worker draws its own rows when they are loaded, so that the time to load is "
+            "that of drawing; prepared files would hold the same rows."
+        )
     _write_manifest(
         folder,
         {
             "schema": SCHEMA,
             "fingerprint": fingerprint,
             "source": options.source,
-            "files": [
-                {"name": name, "bytes": (folder / name).stat().st_size} for name in writer.files
-            ],
+            "files": [{"name": name, "bytes": (folder / name).stat().st_size} for name in files],
             "features": list(table.features),
             "dtype": options.dtype,
             "label": {"kind": labels.kind, "classes": list(labels.classes), "name": labels.name},
@@ -283,14 +304,30 @@ def _fill(
             "folds": parts.n_folds,
             "row_groups": writer.row_groups,
             "notes": [note for note in notes if note is not None],
-            _UNLEARNABLE: unfit,
+            UNLEARNABLE: unfit,
+            **({} if drawn is None else {DRAWN: drawn}),
         },
     )
 
 
-def _refuse_unlearnable(why: str | None, request: Request) -> None:
-    if why is not None and request.learns_label:
+def refuse_unlearnable(why: str | None, *, learns: bool) -> None:
+    """Refuse a label that no model could learn, where one is to learn it.
+
+    Raises
+    ------
+    RequestError
+        With the reason.
+    """
+    if why is not None and learns:
         raise RequestError(why)
+
+
+def _drawn_by_workers(request: Request) -> GeneratedOptions | None:
+    """Return the options of a source whose rows the workers draw; None for all others."""
+    options = request.dataset
+    if isinstance(options, GeneratedOptions) and options.generate == "on_workers":
+        return options
+    return None
 
 
 def _scaling(pages: _Pages, table: Table, parts: Parts, request: Request) -> Scaling:

@@ -10,6 +10,7 @@ import psutil
 from experiments.datasets.options import (
     BlobsOptions,
     ClassificationOptions,
+    DrawnOptions,
     MakeBlobsOptions,
     MakeClassificationOptions,
     RegressionOptions,
@@ -19,7 +20,7 @@ from experiments.errors import RequestError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from experiments.datasets.options import DatasetOptions, SourceOptions
+    from experiments.datasets.options import MadeOptions, SourceOptions
 
 _Drawn = (
     BlobsOptions
@@ -33,20 +34,22 @@ _Drawn = (
 _HELD_BYTES = 5
 # beside the features a row has a label, its number, its part and its fold
 _ROW_BYTES = 4 + 8 + 1 + 1
+# where the workers draw the rows: its part and its fold
+_DRAWN_ROW_BYTES = 2
 # while scikit-learn draws a matrix, shuffles its rows and then its features
 _COPIES = 3.2
 # and what it holds of a row beside: its class, its place, whether the class is drawn anew
 _MADE_ROW_BYTES = 64
 
 
-def check_size(options: DatasetOptions, cache: Path) -> None:
+def check_size(options: MadeOptions, cache: Path) -> None:
     """Refuse generated data that is larger than the space left for it, on disk or in memory.
 
     Other sources are of a size that their files already have.
 
     Parameters
     ----------
-    options : DatasetOptions
+    options : MadeOptions
         The source.
     cache : pathlib.Path
         Absolute path of the folder that prepared data is kept under; it need not exist.
@@ -61,7 +64,10 @@ def check_size(options: DatasetOptions, cache: Path) -> None:
     n_rows, n_features = _shape(options)
     what = f"{n_rows:,} rows of {n_features:,} features"
     width = 4 if options.dtype == "float32" else 8
-    needed = _kept_rows(options, n_rows) * (n_features * width + _ROW_BYTES)
+    row_bytes = n_features * width + _ROW_BYTES
+    if isinstance(options, DrawnOptions) and options.generate == "on_workers":
+        row_bytes = _DRAWN_ROW_BYTES
+    needed = _kept_rows(options, n_rows) * row_bytes
     above = next(folder for folder in (cache, *cache.parents) if folder.is_dir())
     free = shutil.disk_usage(above).free
     if needed > free:
@@ -82,7 +88,7 @@ def check_size(options: DatasetOptions, cache: Path) -> None:
         )
 
 
-def size_keys(options: DatasetOptions) -> str:
+def size_keys(options: MadeOptions) -> str:
     """Return the keys of a definition that make the data smaller, for messages."""
     if isinstance(options, ClassificationOptions | MakeClassificationOptions):
         return "dataset.n_samples, n_features, n_informative or n_clusters_per_class"

@@ -26,6 +26,62 @@ def group_rows(n_rows: int, n_features: int, min_row_groups: int) -> int:
     return min(_MOST_GROUP_ROWS, fitting, -(-n_rows // min_row_groups))
 
 
+class PartCounter:
+    """Count rows as `PartWriter` would write them, and write none.
+
+    Parameters
+    ----------
+    rows_a_group : int
+        Rows of every row group but the last.
+
+    Attributes
+    ----------
+    files : list of str
+        None.
+    row_groups : list of dict
+        Number and counts of each row group, for the manifest.
+    """
+
+    def __init__(self, rows_a_group: int) -> None:
+        self.files: list[str] = []
+        self.row_groups: list[dict[str, Any]] = []
+        self._size = rows_a_group
+        self._filled = self._test = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Have nothing to close."""
+
+    def append(
+        self,
+        columns: NDArray[np.float64],
+        label: NDArray[Any],
+        split: NDArray[np.int8],
+        fold: NDArray[np.int8],
+    ) -> None:
+        """Count rows; the arguments are those of `PartWriter.append`."""
+        del columns, label, fold
+        offset = 0
+        while offset < len(split):
+            taken = min(self._size - self._filled, len(split) - offset)
+            self._test += int(split[offset : offset + taken].sum(dtype=np.int64))
+            self._filled += taken
+            offset += taken
+            if self._filled == self._size:
+                self.finish()
+
+    def finish(self) -> None:
+        """Count the last, shorter row group."""
+        if not self._filled:
+            return
+        train = self._filled - self._test
+        number = len(self.row_groups)
+        self.row_groups.append({"file": "", "index": number, "train": train, "test": self._test})
+        self._filled = self._test = 0
+
+
 class PartWriter:
     """Collect rows into row groups of one size, and write ``part-00000.parquet`` and so on.
 

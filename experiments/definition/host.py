@@ -10,7 +10,7 @@ import psutil
 
 from engines import get_engine, least_memory
 from engines.errors import EngineNotInstalledError, JavaError
-from experiments.definition.models import ClusterOptions
+from experiments.definition.engines import ClusterOptions
 from experiments.definition.units import format_size
 from experiments.errors import RequestError
 
@@ -36,7 +36,7 @@ def check_host(experiment: Experiment) -> None:
     RequestError
         If it asks for more cores or memory than there are, for workers and threads that do not
         add up to the cores, for an engine that is not installed, for Spark without Java, or grants
-        an engine less memory than it needs to start.
+        an engine less memory than it needs to start. What a cluster has is not looked at here.
     """
     for _, at_point in experiment.points():
         _check_resources(at_point)
@@ -65,7 +65,7 @@ def granted(experiment: Experiment, engine_name: str) -> tuple[int, int]:
         with all the threads; elsewhere a worker has one thread when neither is given.
     """
     options = experiment.engines.selected()[engine_name]
-    cores = granted_cores(experiment)
+    cores = engine_cores(experiment, engine_name)
     if not isinstance(options, ClusterOptions):
         return 1, cores
     workers, threads = options.workers, options.threads_per_worker
@@ -89,19 +89,29 @@ def granted_cores(experiment: Experiment) -> int:
     return experiment.resources.cores or usable_cores()
 
 
+def engine_cores(experiment: Experiment, engine_name: str) -> int:
+    """Return the number of cores that one engine is to have.
+
+    They are those of all, but for an engine on this machine that need not be equal to those on
+    clusters: it has no more than there are.
+    """
+    cores = granted_cores(experiment)
+    if not experiment.resources.allow_unequal or engine_name in experiment.engines.attached:
+        return cores
+    return min(cores, usable_cores())
+
+
 def granted_memory(experiment: Experiment) -> int:
     """Return the memory that each engine gets with all its processes, in bytes.
 
     Unless stated it is 4 GiB, or what the workers of the most demanding engine need to start if
-    that is more; but not more than there is.
+    that is more; but not more than there is. Workers of a cluster have memory of their own.
     """
     stated = experiment.resources.memory
     if stated is not None:
         return stated
-    needed = [
-        least_memory(name, granted(experiment, name)[0]) for name in experiment.engines.selected()
-    ]
-    return min(max(DEFAULT_MEMORY_BYTES, *needed), usable_memory())
+    needed = [least_memory(name, granted(experiment, name)[0]) for name in _local(experiment)]
+    return min(max([DEFAULT_MEMORY_BYTES, *needed]), usable_memory())
 
 
 def usable_cores() -> int:
@@ -126,12 +136,22 @@ def usable_memory(root: Path = Path("/")) -> int:
     return min(limits)
 
 
+def _local(experiment: Experiment) -> list[str]:
+    """Return the names of the engines that compute on this machine."""
+    attached = experiment.engines.attached
+    return [name for name in experiment.engines.selected() if name not in attached]
+
+
 def _check_resources(experiment: Experiment) -> None:
     cores, memory = granted_cores(experiment), granted_memory(experiment)
-    if cores > usable_cores():
+    local = _local(experiment)
+    if local and engine_cores(experiment, local[0]) > usable_cores():
+        advice = "lower the number or leave it out"
+        if experiment.engines.attached:
+            advice = f"{advice}, leave engines.{local[0]} out, or set resources.allow_unequal: true"
         raise RequestError(
             f"resources.cores: {cores} cores are asked for and this process may use "
-            f"{usable_cores()}; lower the number or leave it out."
+            f"{usable_cores()}; {advice}."
         )
     if memory > usable_memory():
         raise RequestError(
@@ -141,7 +161,7 @@ def _check_resources(experiment: Experiment) -> None:
 
 
 def _check_workers(experiment: Experiment, name: str) -> None:
-    cores = granted_cores(experiment)
+    cores = engine_cores(experiment, name)
     workers, threads = granted(experiment, name)
     if workers * threads != cores:
         raise RequestError(
@@ -153,7 +173,9 @@ def _check_workers(experiment: Experiment, name: str) -> None:
 
 def _check_memory(experiment: Experiment) -> None:
     memory = granted_memory(experiment)
-    workers = {name: granted(experiment, name)[0] for name in experiment.engines.selected()}
+    workers = {name: granted(experiment, name)[0] for name in _local(experiment)}
+    if not workers:
+        return
     needs = {name: least_memory(name, number) for name, number in workers.items()}
     # the most demanding engine alone: what is enough for it is enough for all
     name, needed = max(needs.items(), key=lambda need: need[1])

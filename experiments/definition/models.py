@@ -9,16 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import yaml
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
-    ModelWrapValidatorHandler,
-    PrivateAttr,
     SerializerFunctionWrapHandler,
     WithJsonSchema,
     model_serializer,
@@ -28,9 +24,15 @@ from pydantic import (
 from engines.errors import SpecError
 from engines.estimators import find_estimator, kind_of
 from engines.specs import EstimatorSpec, KMeansSpec, Spec, TasksSpec, XGBoostSpec
-from experiments.datasets.options import DatasetOptions, SplitOptions
+from experiments.datasets.options import (
+    DatasetOptions,
+    PreparedOptions,
+    SplitOptions,
+    check_location,
+)
 from experiments.definition import sweep as sweeps
 from experiments.definition.conflicts import Conflict, raise_conflicts
+from experiments.definition.engines import ClusterOptions, Count, EnginesOptions, Section
 from experiments.definition.reading import DefinitionDumper
 from experiments.definition.search import SearchOptions
 from experiments.definition.searched import search_conflicts
@@ -80,6 +82,8 @@ def _learns_label(workload: Any) -> bool:
 
 
 def _default_split_of(validated: dict[str, Any]) -> SplitOptions | None:
+    if isinstance(validated["dataset"], PreparedOptions):
+        return None
     split = default_split(validated["workload"].model_dump())
     return None if split is None else SplitOptions.model_validate(split)
 
@@ -95,96 +99,19 @@ def _check_name(name: str) -> str:
     )
 
 
+def _check_storage(where: str) -> str:
+    check_location(where)
+    return where
+
+
 Name = Annotated[
     str,
     AfterValidator(_check_name),
     WithJsonSchema({"type": "string", "pattern": NAME_PATTERN}),
 ]
-Count = Annotated[int, Field(ge=1)]
 
 
-class _Section(BaseModel):
-    """Base of the sections: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class EngineOptions(_Section):
-    """How one engine takes part."""
-
-    implementation: Literal["library"] = Field(
-        default="library", description="Whose algorithm runs: 'library' is what the engine offers."
-    )
-
-
-class SklearnOptions(EngineOptions):
-    """scikit-learn: one process with as many threads as there are cores."""
-
-
-class ClusterOptions(EngineOptions):
-    """An engine that spreads over workers; workers times threads must equal resources.cores."""
-
-    workers: Count | None = Field(
-        default=None,
-        description="Worker processes (Dask) or tasks at a time (Spark); resources.cores divided "
-        "by threads_per_worker when not given.",
-    )
-    threads_per_worker: Count | None = Field(
-        default=None,
-        description="Threads that each worker computes with; 1 when neither this nor workers is "
-        "given, else what workers leaves of resources.cores.",
-    )
-
-
-class EnginesOptions(_Section):
-    """Which engines run, in the order written. An empty engine means its defaults."""
-
-    sklearn: SklearnOptions | None = Field(default=None, description="scikit-learn, the baseline.")
-    dask: ClusterOptions | None = Field(default=None, description="Dask on a local cluster.")
-    spark: ClusterOptions | None = Field(default=None, description="Spark in local mode.")
-
-    _order: tuple[str, ...] = PrivateAttr(())
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _keep_the_order(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        if not isinstance(value, dict):
-            return handler(value)
-        if not value:
-            raise ValueError(
-                f"must name at least one engine; choose from {', '.join(cls.model_fields)}"
-            )
-        options = handler({name: {} if given is None else given for name, given in value.items()})
-        options._order = tuple(value)  # noqa: SLF001 - an instance of this class
-        return options
-
-    @model_serializer(mode="plain")
-    def _only_the_selected(self) -> dict[str, Any]:
-        return {name: options.model_dump(mode="json") for name, options in self.selected().items()}
-
-    @classmethod
-    def all(cls) -> Self:
-        """Return every engine with its defaults, the baseline first."""
-        return cls.model_validate(dict.fromkeys(cls.model_fields))
-
-    def selected(self) -> dict[str, EngineOptions]:
-        """Return the options of the engines that run, by name, in the order written."""
-        return {name: getattr(self, name) for name in self._order}
-
-    @property
-    def baseline(self) -> str:
-        """The engine that the others are compared with: scikit-learn, or else the first."""
-        return "sklearn" if "sklearn" in self._order else self._order[0]
-
-    def only(self, names: tuple[str, ...]) -> Self:
-        """Return the named engines alone, in that order; those not selected have defaults."""
-        selected = self.selected()
-        return type(self).model_validate(
-            {name: selected[name].model_dump() if name in selected else None for name in names}
-        )
-
-
-class ResourceOptions(_Section):
+class ResourceOptions(Section):
     """Cores and memory."""
 
     cores: Count | None = Field(
@@ -198,9 +125,24 @@ class ResourceOptions(_Section):
         "if that is more, but never more than the machine has. An engine that takes more is "
         "stopped.",
     )
+    allow_unequal: bool = Field(
+        default=False,
+        description="Run even where the engines get different numbers of cores, as on a cluster "
+        "that is larger or smaller than this machine. The engines are then not compared on equal "
+        "terms, and the report says so.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_rarely_asked(
+        self, handler: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        written: dict[str, Any] = handler(self)
+        if not self.allow_unequal:
+            written.pop("allow_unequal", None)
+        return written
 
 
-class MeasureOptions(_Section):
+class MeasureOptions(Section):
     """Rounds, repeats and their longest time."""
 
     rounds: Annotated[int, Field(ge=1, le=1000)] = Field(
@@ -225,7 +167,7 @@ class MeasureOptions(_Section):
     )
 
 
-class Experiment(_Section):
+class Experiment(Section):
     """One question, asked unchanged of every engine."""
 
     name: Name = Field(
@@ -235,6 +177,12 @@ class Experiment(_Section):
     dataset: DatasetOptions | None = Field(
         default=None,
         description="Where the rows come from; source chooses. Every workload needs one but tasks.",
+    )
+    storage: Annotated[str, Field(min_length=1), AfterValidator(_check_storage)] | None = Field(
+        default=None,
+        description="Where prepared data is kept for every engine to read: a folder that all "
+        "machines share, or a URL such as s3://bucket/folder; the cache of this machine when not "
+        "given. ENGINEBENCH_STORAGE is another way to say it.",
     )
     workload: Annotated[
         KMeansSpec | XGBoostSpec | EstimatorSpec | TasksSpec, Field(discriminator="kind")
@@ -280,7 +228,7 @@ class Experiment(_Section):
         self, handler: SerializerFunctionWrapHandler
     ) -> dict[str, Any]:
         written: dict[str, Any] = handler(self)
-        for section in ("dataset", "search"):
+        for section in ("dataset", "storage", "search"):
             if written.get(section, ...) is None:
                 del written[section]
         return written
@@ -289,10 +237,15 @@ class Experiment(_Section):
     def digest(self) -> str:
         """``sha256:`` and the digest of what is asked, with every default filled in.
 
-        The name and the question are left out, and the order of keys does not count: two
-        definitions that ask the same have the same digest.
+        The name and the question are left out, and so is where a cluster is and how it is reached,
+        and where data is stored; the order of keys does not count. Two definitions that ask the
+        same have the same digest.
         """
-        asked = self.model_dump(mode="json", exclude=set(_TEXTS))
+        asked = self.model_dump(mode="json", exclude={*_TEXTS, "storage"})
+        for name, options in self.engines.selected().items():
+            if isinstance(options, ClusterOptions):
+                for key in options.place:
+                    asked["engines"][name].pop(key, None)
         text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
         return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
@@ -348,6 +301,9 @@ class Experiment(_Section):
             return
         if self.dataset is None:
             yield ("dataset",), missing_dataset(self.workload.kind)
+        if isinstance(self.dataset, PreparedOptions) and self.split is not None:
+            message = "has no meaning with source: prepared, whose rows are split already"
+            yield ("split",), f"{message}; remove split"
         yield from _prediction_conflicts(self.workload, self.split, self.search)
         if self.search is not None:
             yield from search_conflicts(self.search, self.workload, self.split)

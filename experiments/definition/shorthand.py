@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from experiments.definition.models import EnginesOptions, default_split
+from experiments.definition.addresses import without_password
+from experiments.definition.engines import EnginesOptions
+from experiments.definition.models import default_split
 from experiments.definition.reading import Document, Place, Problem, read_value, refuse
 from experiments.definition.sweep import set_value
 from experiments.definition.wording import shown
@@ -72,7 +74,8 @@ def with_overrides(document: Document, overrides: Sequence[str]) -> Document:
         If one has no such form, its value is no YAML, or it goes below a value that is no section.
     """
     for override in overrides:
-        label = f"--set {override if override.isprintable() else shown(override)}"
+        told = without_password(override)
+        label = f"--set {told if told.isprintable() else shown(told)}"
         key, equals, text = override.partition("=")
         path = split_key(key.strip())
         if not equals or not all(path):

@@ -9,6 +9,9 @@ from experiments.records import WorkerShare
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+# counters that are no sums over time: so many there are
+_LEVELS = frozenset({"python_workers", "threads"})
+
 
 def shares(
     before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
@@ -42,7 +45,14 @@ def _share(then: Mapping[str, Any], now: Mapping[str, Any]) -> WorkerShare:
         read_bytes=max(0, now["read_bytes"] - then.get("read_bytes", 0)),
         write_bytes=max(0, now["write_bytes"] - then.get("write_bytes", 0)),
         counters={
-            name: None if value is None else max(0.0, value - (counted.get(name) or 0.0))
+            name: _counted(name, counted.get(name), value)
             for name, value in now["counters"].items()
         },
     )
+
+
+def _counted(name: str, then: float | None, now: float | None) -> float | None:
+    """Return what was counted in between; of what goes up and down, what it is now."""
+    if now is None or name in _LEVELS or "peak" in name:
+        return now
+    return max(0.0, now - (then or 0.0))

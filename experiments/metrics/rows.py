@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 
-from engines.prepared import SPLIT_CODES, read_labels, read_rows
+from engines.prepared import SPLIT_CODES, read_columns, read_labels, read_rows
 from experiments.metrics.errors import PredictionsError
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ def rows_of_fold(prepared: Prepared, row_id: NDArray[np.int64]) -> ScoredRows:
         raise PredictionsError("The predictions are not in the order of row_id, each row once.")
     columns = ["split", "row_id", "fold", *(["label"] if prepared.label_kind != "none" else [])]
     kept_groups, labels, folds = [], [], []
-    for number, of_group in enumerate(_columns(prepared, columns)):
+    groups = read_columns(prepared, prepared.row_groups, columns)
+    for number, of_group in enumerate(groups):
         training = of_group["split"] == SPLIT_CODES["train"]
         ids = of_group["row_id"][training]
         first, last = np.searchsorted(row_id, (ids[0], ids[-1] + 1)) if len(ids) else (0, 0)
@@ -163,7 +164,7 @@ def _scored(
         row_id=row_id,
         label_kind=prepared.label_kind,
         classes=prepared.classes,
-        title=str(prepared.path),
+        title=str(prepared.location),
         parts=parts,
     )
 
@@ -180,13 +181,3 @@ def _read_chosen(
     """Read the chosen training rows of some row groups, one group at a time."""
     for number, of_group in chosen:
         yield read_rows(prepared, [prepared.row_groups[number]], "train").X[of_group]
-
-
-def _columns(prepared: Prepared, names: list[str]) -> Iterator[dict[str, NDArray[Any]]]:
-    """Read some columns of every row group, in order."""
-    import pyarrow.parquet as pq
-
-    for group in prepared.row_groups:
-        with pq.ParquetFile(prepared.path / group.file) as file:
-            table = file.read_row_group(group.index, columns=names, use_threads=False)
-        yield {name: table[name].to_numpy() for name in names}

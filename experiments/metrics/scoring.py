@@ -244,7 +244,7 @@ def _check_label(names: tuple[str, ...], task: Task, prepared: Prepared) -> None
     if needs_label and lacking:
         raise ValueError(
             f"The metric {needs_label[0]} needs a label of {needed}, and the label of "
-            f"{prepared.path} is of kind {prepared.label_kind!r}."
+            f"{prepared.location} is of kind {prepared.label_kind!r}."
         )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.errors import RequestError
 from experiments.records import point_key
+from experiments.report.attached import cluster_warnings, goes_beyond
 from experiments.report.candidates import best_candidates, count_tried, has_candidates
 from experiments.report.columns import NOT_FINISHED
 from experiments.report.folder import read_run, section_of
@@ -35,6 +36,10 @@ _FEWEST_ROUNDS_FOR_CHANCE = 5
 _ONE_MACHINE = (
     "More than one machine: Dask and Spark are made for data and work beyond one machine, and "
     "here everything shares its cores, memory and loopback network."
+)
+_OTHER_MACHINES = (
+    "The same machines for all: an engine on a cluster computes on other cores and over another "
+    "network than one on this machine, so a difference may be theirs and not the engine's."
 )
 _WARM_CACHE = (
     "Reading from a cold disk: the prepared files were in the page cache, as they were written "
@@ -253,6 +258,7 @@ def _warnings(files: RunFiles, tables: tuple[Table, ...], rounds: int) -> tuple[
         for table in tables
         if table.warning
     )
+    found.extend(cluster_warnings(files))
     if not all(table.labels_compared for table in tables):
         found.append(_labels_not_compared(files))
     for point in files.points:
@@ -294,7 +300,7 @@ def _limits(files: RunFiles, tables: tuple[Table, ...], rounds: int) -> tuple[st
     # tasks have no data
     data = any(work is not TASKS for work in works) or not works
     limits = [
-        _ONE_MACHINE,
+        _OTHER_MACHINES if goes_beyond(files) else _ONE_MACHINE,
         *([size, _WARM_CACHE] if data else []),
         _NOT_TUNED,
         *([_PREPARED_BEFORE] if data else []),

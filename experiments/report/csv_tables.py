@@ -6,9 +6,11 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
+from experiments.report.attached import UNKNOWN, label_of, unit_of
 from experiments.report.data import ratio_of_medians
 from experiments.report.sweeps.lines import sweep_lines
 from experiments.report.text import clean, definition_value
+from experiments.report.workers import amounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from experiments.report.rows import Cell
     from experiments.report.sweeps.lines import SweepLine
     from experiments.report.tables import Table
+    from experiments.report.workers import WorkerTable
 
 COLUMNS = (
     "engine",
@@ -53,6 +56,9 @@ def as_csv(report: Report) -> str:
     the typical values where ``ratio_low`` and ``ratio_high`` bound it, and else
     ``ratio_of_medians``. The group ``Outcome`` has one line for each engine.
 
+    What each worker of a cluster used in the phase that decides has one line a number, in the
+    groups ``Worker <name>``; the text ``?`` stands where the engine cannot tell.
+
     What a sweep comes down to has one line a number, in the groups ``Sweep of <key>``: the number
     is ``typical`` with its interval, and the column of the swept key is empty where it is of all
     its values. A text that a spreadsheet would run as a formula begins with an apostrophe.
@@ -85,6 +91,8 @@ def _lines(table: Table) -> Iterable[list[Any]]:
             for head, cell in zip(table.heads, row.cells, strict=True):
                 numbers = _numbers(cell, against)
                 yield [_text(head.engine), _text(head.implementation), *about, *numbers]
+    for one in table.workers:
+        yield from _of_workers(one)
 
 
 _NO_NUMBERS = [""] * (len(COLUMNS) - COLUMNS.index("typical") - 1)
@@ -95,6 +103,20 @@ def _of_sweep(line: SweepLine) -> list[Any]:
     known = [_number(one) for one in (line.value, line.low, line.high)]
     rest = [""] * (len(_NO_NUMBERS) - len(known))
     return [*map(_text, about), *known, *rest, _text(line.text)]
+
+
+def _of_workers(table: WorkerTable) -> Iterable[list[Any]]:
+    """Return one line for each number of each worker; a text where it cannot tell."""
+    engine = [_text(table.engine), _text(table.implementation)]
+    for share in table.shares:
+        for name, value in amounts(share).items():
+            label = f"{table.phase}, {label_of(name)}"
+            about = [f"Worker {share.worker}", f"{table.phase}_{name}", label, unit_of(name)]
+            numbers: list[Any] = list(_NO_NUMBERS)
+            if value is not None:
+                numbers[COLUMNS.index("median") - COLUMNS.index("typical")] = value
+            text = UNKNOWN if value is None else ""
+            yield [*engine, *map(_text, about), *numbers, text]
 
 
 def _number(number: float | None) -> float | str:

@@ -76,6 +76,16 @@ def _table(table: Table) -> dict[str, Any]:
         ],
         "disagreements": [asdict(one) for one in table.disagreements],
         "problems": [asdict(one) for one in table.problems],
+        "workers": [
+            {
+                "column": f"{one.engine}/{one.implementation}",
+                "phase": one.phase,
+                "about": one.about,
+                "workers": [asdict(share) for share in one.shares],
+                "legend": one.legend,
+            }
+            for one in table.workers
+        ],
     }
 
 

@@ -43,8 +43,12 @@ def footnotes_of(column: Column) -> Iterable[str]:
     for parameter in column.parameters:
         if text := _parameter(parameter):
             yield text
+    # what weakens the numbers of a whole session stands among the warnings of the report
+    told = column.facts.get("warnings")
+    session = told if isinstance(told, list) else []
     for warning in column.warnings:
-        yield sentence(warning)
+        if warning not in session:
+            yield sentence(warning)
 
 
 def marks(numbers: Sequence[int]) -> str:

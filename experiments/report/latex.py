@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from experiments.report.cells import label, show
 from experiments.report.footnotes import marks
 from experiments.report.legend import legend
+from experiments.report.shortened import shorten, tell_rest
 from experiments.report.sweeps.tables import sweep_sections
 from experiments.report.text import clean
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from experiments.report.rows import Row
     from experiments.report.sweeps.tables import SweepTable
     from experiments.report.tables import Group, Head, Table
+    from experiments.report.workers import WorkerTable
 
 # A float cannot be broken between pages: so many lines of \footnotesize fit on one with a caption
 _MOST_LINES = 50
@@ -139,7 +141,7 @@ def _one(letter: str) -> str:
 def _floats(report: Report, table: Table, name: str) -> Iterable[str]:
     pages = list(_pages(table.groups))
     for number, groups in enumerate(pages or [()]):
-        title = report.experiment + (f", {table.title}" if table.point else "")
+        title = _title(report, table)
         said = "" if number else " ".join(map(_closed, (table.rows_asked, table.granted)))
         more = " (continued)" if number else ""
         lines = [
@@ -149,22 +151,45 @@ def _floats(report: Report, table: Table, name: str) -> Iterable[str]:
         if number == len(pages or [()]) - 1:
             lines += _notes(report, table)
         yield "\n".join([*lines, r"\end{table}", ""])
+    for number, one in enumerate(table.workers, start=1):
+        yield _workers(_title(report, table), one, f"{name}-workers-{number}")
+
+
+def _title(report: Report, table: Table) -> str:
+    """Return what a table is called in its caption."""
+    return report.experiment + (f", {table.title}" if table.point else "")
 
 
 def _sweep(title: str, table: SweepTable, name: str) -> str:
     """Return one table of a sweep: its rows are values of the swept key, or engines."""
+    begin = _begin(f"{title}: {_lower(table.title)}", "", f"sweep-{name}")
+    return _plain(begin, table.heads, table.rows, table.legend)
+
+
+def _workers(title: str, table: WorkerTable, name: str) -> str:
+    """Return the table of what each worker of a cluster used."""
+    begin = _begin(f"{title}: {_lower(table.title)}", table.about, name)
+    rows = shorten(table.rows, _MOST_LINES, table.foot)
+    rest = tell_rest(table.rows, _MOST_LINES, foot=table.foot)
+    return _plain(begin, table.heads, rows, f"{rest} {table.legend}".strip())
+
+
+def _plain(
+    begin: Sequence[str], heads: Sequence[str], rows: Iterable[Sequence[str]], said: str
+) -> str:
+    """Return a float of texts, with its legend below."""
     lines = [
-        *_begin(f"{title}: {_lower(table.title)}", "", f"sweep-{name}"),
-        f"\\begin{{tabular}}{{@{{}}l{'r' * (len(table.heads) - 1)}@{{}}}}",
+        *begin,
+        f"\\begin{{tabular}}{{@{{}}l{'r' * (len(heads) - 1)}@{{}}}}",
         r"\toprule",
-        _line(escape(table.heads[0]), map(escape, table.heads[1:])),
+        _line(escape(heads[0]), map(escape, heads[1:])),
         r"\midrule",
-        *(_line(escape(row[0]), map(escape, row[1:])) for row in table.rows),
+        *(_line(escape(row[0]), map(escape, row[1:])) for row in rows),
         r"\bottomrule",
         r"\end{tabular}",
     ]
-    if table.legend:
-        lines += [r"\par\medskip\raggedright", f"{escape(table.legend)}\\par"]
+    if said:
+        lines += [r"\par\medskip\raggedright", f"{escape(said)}\\par"]
     return "\n".join([*lines, r"\end{table}", ""])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from experiments.report.attached import UNKNOWN, UNKNOWN_MEANING
 from experiments.report.cells import LEVEL
 from experiments.report.columns import NOT_FINISHED
 from experiments.report.differences import overlap
@@ -66,6 +67,7 @@ def legend(table: Table) -> str:
             "Own memory limit: what an engine holds its workers or its Java heap to; the rest of "
             "the memory granted is for what runs around them."
         )
+    found.extend(_of_clusters(rows))
     return " ".join(found)
 
 
@@ -143,6 +145,19 @@ def _why_level(cell: Cell, baseline: Cell) -> str:
     elif overlap(cell.rounds, baseline.rounds):
         return "the measurements overlap"
     return "the ratio is within the noise floor"
+
+
+def _of_clusters(rows: Mapping[str, Row]) -> Iterable[str]:
+    """Say how the numbers of engines that joined a cluster come about."""
+    if "granted_place" not in rows:
+        return
+    yield (
+        "On a cluster, CPU time, memory and storage are those of this machine's processes and of "
+        "the workers together; peak memory is the sum of their peaks, which need not have been at "
+        "the same moment."
+    )
+    if any(cell.text == UNKNOWN for row in rows.values() for cell in row.cells):
+        yield UNKNOWN_MEANING
 
 
 def _of_search(rows: Mapping[str, Row]) -> Iterable[str]:

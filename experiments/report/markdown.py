@@ -132,8 +132,27 @@ def _table(table: Table, *, granted: bool) -> Iterable[str]:
         yield _grid(table)
         if said := legend(table):
             yield markdown(said)
+    yield from _workers(table)
     if table.problems:
         yield from _listed("", [_problem(one) for one in table.problems], escaped=True)
+
+
+def _workers(table: Table) -> Iterable[str]:
+    """Return what each worker of each cluster used."""
+    for one in table.workers:
+        yield f"### {markdown(one.title)}"
+        yield markdown(one.about)
+        lines = [
+            _line(markdown(one.heads[0]), map(markdown, one.heads[1:])),
+            _line("---", ("---:" for _ in one.heads[1:])),
+        ]
+        rows = shorten(one.rows, MOST_ROWS, one.foot)
+        lines += [_line(markdown(first), map(markdown, cells)) for first, *cells in rows]
+        yield "\n".join(lines)
+        if rest := tell_rest(one.rows, MOST_ROWS, foot=one.foot):
+            yield rest
+        if one.legend:
+            yield markdown(one.legend)
 
 
 def _problem(one: Problem) -> str:

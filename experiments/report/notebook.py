@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from experiments.report.cells import label, show
 from experiments.report.footnotes import marks
 from experiments.report.legend import legend
+from experiments.report.shortened import shorten
 from experiments.report.sweeps.tables import sweep_sections, tell_others
 from experiments.report.text import hypertext
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from experiments.report.build import Report
     from experiments.report.rows import Row
@@ -49,21 +50,25 @@ def _sweeps(report: Report) -> Iterable[str]:
         if section.answer:
             yield f"<p>{hypertext(section.answer)}</p>"
         for table in section.tables:
-            heads = "".join(f"<th{_RIGHT}>{hypertext(head)}</th>" for head in table.heads[1:])
-            rows = "".join(
-                f"<tr><td{_LEFT}>{hypertext(first)}</td>"
-                f"{''.join(f'<td{_RIGHT}>{_lines(cell)}</td>' for cell in cells)}</tr>"
-                for first, *cells in table.rows
-            )
-            yield (
-                f"<p>{hypertext(table.title)}</p><table><thead><tr>"
-                f"<th{_LEFT}>{hypertext(table.heads[0])}</th>{heads}</tr></thead>"
-                f"<tbody>{rows}</tbody></table>"
-            )
+            yield f"<p>{hypertext(table.title)}</p>{_plain_grid(table.heads, table.rows)}"
             if table.legend:
                 yield f"<p>{hypertext(table.legend)}</p>"
     if others := tell_others(report.sweeps):
         yield f"<p>{hypertext(others)}</p>"
+
+
+def _plain_grid(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table of texts, all but the first column of them aligned to the right."""
+    head = "".join(f"<th{_RIGHT}>{hypertext(one)}</th>" for one in heads[1:])
+    body = "".join(
+        f"<tr><td{_LEFT}>{hypertext(first)}</td>"
+        f"{''.join(f'<td{_RIGHT}>{_lines(cell)}</td>' for cell in cells)}</tr>"
+        for first, *cells in rows
+    )
+    return (
+        f"<table><thead><tr><th{_LEFT}>{hypertext(heads[0])}</th>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table>"
+    )
 
 
 def _lines(text: str) -> str:
@@ -88,6 +93,7 @@ def _table(table: Table, *, granted: bool) -> Iterable[str]:
         yield _items(one.text for one in table.disagreements)
     if table.groups:
         yield from _grid(table)
+    yield from _workers(table)
     if table.problems:
         yield _items(
             f"{one.engine} {one.outcome}"
@@ -96,6 +102,14 @@ def _table(table: Table, *, granted: bool) -> Iterable[str]:
             + (f" Log: {one.log}" if one.log else "")
             for one in table.problems
         )
+
+
+def _workers(table: Table) -> Iterable[str]:
+    """Return what each worker of each cluster used."""
+    for one in table.workers:
+        yield f"<h4>{hypertext(one.title)}</h4><p>{hypertext(one.about)}</p>"
+        yield _plain_grid(one.heads, shorten(one.rows, foot=one.foot))
+        yield f"<p>{hypertext(one.legend)}</p>"
 
 
 def _grid(table: Table) -> Iterable[str]:

@@ -42,6 +42,8 @@ def granted(files: RunFiles, point: dict[str, Any]) -> str:
     if isinstance(limit := resources.get("memory_bytes"), int):
         parts.append(memory(limit))
     given = f"{' and '.join(parts)} for each engine" if parts else ""
+    if parts and "clusters" in files.description:
+        given = f"{' and '.join(parts)} asked for; clusters have their own memory"
     asked = files.asked_at(point)
     rounds, repeats = _planned(asked)
     plan = ""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from experiments.report import columns as of
+from experiments.report.attached import is_attached
+from experiments.report.wording import workers_in_words
+from experiments.report.worker_rows import busiest_row, counter_rows, fullest_row, place_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,21 +29,30 @@ def resource_rows(rows: Rows, work: Work) -> Iterable[Row]:
     """
     warm = any(record.warm for one in rows.columns for record in one.records)
     which = "warm" if warm else "cold"
+    clusters = any(map(is_attached, rows.columns))
+    beyond = " On a cluster, its workers are added." if clusters else ""
+    peaks = (
+        " On a cluster the peaks of its workers are added, which need not have been at the same "
+        "moment."
+        if clusters
+        else ""
+    )
     made = (
         rows.make(
             f"{work.phase}_cpu_s",
             f"CPU time, {work.phase} {which}",
             "seconds",
             lambda column: column.of_phase(work.phase, lambda phase: phase.cpu_s, warm=warm),
-            f"CPU seconds of the whole process tree in one {work.one}.",
+            f"CPU seconds of the whole process tree in one {work.one}.{beyond}",
             ratio=True,
         ),
+        busiest_row(rows, work, which, warm=warm),
         rows.make(
             "total_cpu_s",
             "CPU time, whole",
             "seconds",
             lambda column: column.of_child(of.cpu_of_child),
-            "CPU seconds of the whole process tree in all phases of one process.",
+            f"CPU seconds of the whole process tree in all phases of one process.{beyond}",
             ratio=True,
             whole=True,
         ),
@@ -56,10 +68,12 @@ def resource_rows(rows: Rows, work: Work) -> Iterable[Row]:
             "peak memory",
             "bytes",
             lambda column: column.of_child(of.peak_memory_of_child),
-            "Greatest memory of the whole process tree (proportional set size) in any phase.",
+            "Greatest memory of the whole process tree (proportional set size) in any phase."
+            f"{peaks}",
             ratio=True,
             whole=True,
         ),
+        fullest_row(rows),
         rows.make(
             "read_bytes",
             "read from storage",
@@ -74,6 +88,8 @@ def resource_rows(rows: Rows, work: Work) -> Iterable[Row]:
             lambda column: column.of_child(of.written_by_child),
             "Bytes that the process tree wrote to storage.",
         ),
+        *counter_rows(rows),
+        *place_rows(rows),
         rows.texts(
             "granted_workers",
             "granted workers",
@@ -100,4 +116,4 @@ def _workers(column: Column) -> str:
     workers, threads = (column.facts.get(name) for name in ("workers", "threads_per_worker"))
     if workers is None or threads is None:
         return ""
-    return f"{workers} x {threads} thread{'' if threads == 1 else 's'}"
+    return workers_in_words(workers, threads)

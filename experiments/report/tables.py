@@ -24,6 +24,7 @@ from experiments.report.text import definition_value
 from experiments.report.time_rows import time_rows
 from experiments.report.times import main_kind
 from experiments.report.work import SEARCH, choose_work
+from experiments.report.workers import worker_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from experiments.report.folder import RunFiles
     from experiments.report.problems import Problem
     from experiments.report.rows import Row
+    from experiments.report.workers import WorkerTable
     from experiments.statistics.noise import NoiseFloor
 
 
@@ -119,6 +121,8 @@ class Table:
         What the null run shows of the times that decide, in words; empty without one.
     warning : str
         That these times favour one of two identical runs; empty where they do not.
+    workers : tuple of WorkerTable
+        What each worker of a cluster used; empty where no engine joined one.
     """
 
     point: dict[str, Any]
@@ -134,6 +138,7 @@ class Table:
     searched: str = ""
     null_run: str = ""
     warning: str = ""
+    workers: tuple[WorkerTable, ...] = ()
 
     @property
     def noise(self) -> dict[str, NoiseFloor]:
@@ -228,6 +233,7 @@ def _table(files: RunFiles, point: dict[str, Any], notes: Footnotes) -> Table:
         # searches that a time budget ended took as long as it says
         null_run="" if work is SEARCH and budget_cut(columns) else tell_noise(null, floor, what),
         warning=warn_of_favour(null, floor, what),
+        workers=worker_tables(columns, work),
     )
 
 

@@ -18,6 +18,7 @@ from experiments.report.cells import Shown, label, show
 from experiments.report.footnotes import marks
 from experiments.report.legend import legend
 from experiments.report.listing import LISTED, list_candidates
+from experiments.report.shortened import shorten, tell_rest
 from experiments.report.sweeps.tables import sweep_sections
 from experiments.report.text import clean
 
@@ -29,12 +30,15 @@ if TYPE_CHECKING:
     from experiments.report.build import Report
     from experiments.report.rows import Row
     from experiments.report.tables import Head, Table
+    from experiments.report.workers import WorkerTable
 
 _GAP = 2
 _NARROWEST_LABEL = 20
 # Three engines stand side by side at 80 columns
 _WIDEST_TEXT = 16
 _FINE = ("completed", "degraded")
+# of workers, where a terminal is narrow; the files have them
+_LEAST_MATTERING = ("Written", "Read", "Host")
 
 
 def as_text(report: Report, width: int = 80) -> str:
@@ -139,6 +143,32 @@ def _table(table: Table, width: int, *, granted: bool) -> Iterable[RenderableTyp
     else:
         yield from (_stacked(table, position) for position in range(len(table.heads)))
     yield Text(clean(legend(table)), style="dim")
+    yield from _workers(table, width)
+
+
+def _workers(table: Table, width: int) -> Iterable[RenderableType]:
+    """Return what each worker of each cluster used."""
+    for one in table.workers:
+        yield Text()
+        yield Text(clean(one.title), style="bold")
+        yield Text(clean(one.about))
+        heads, rows = _fitting(one, width)
+        yield _plain_grid(heads, shorten(rows, foot=one.foot))
+        if rest := tell_rest(one.rows, foot=one.foot):
+            yield Text(rest)
+        yield Text(clean(one.legend), style="dim")
+
+
+def _fitting(table: WorkerTable, width: int) -> tuple[list[str], list[list[str]]]:
+    """Return heads and rows without the columns that matter least where there is no room."""
+    lines = [list(table.heads), *map(list, table.rows)]
+    for head in _LEAST_MATTERING:
+        if sum(max(map(cell_len, one)) + _GAP for one in zip(*lines, strict=True)) <= width:
+            break
+        if head in lines[0]:
+            place = lines[0].index(head)
+            lines = [[*line[:place], *line[place + 1 :]] for line in lines]
+    return lines[0], lines[1:]
 
 
 class _Block:
@@ -235,13 +265,18 @@ def _print_candidates(report: Report, console: Console) -> None:
         console.print()
         console.print(Text(f"Best candidates: {clean(one.title)}", style="bold"))
         console.print(Text(clean(f"{one.about} {LISTED}")))
-        grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-        for position, head in enumerate(one.heads):
-            side: JustifyMethod = "left" if position == 1 else "right"
-            grid.add_column(Text(clean(head)), justify=side, overflow="fold")
-        for cells in one.rows:
-            grid.add_row(*(Text(clean(cell)) for cell in cells))
-        console.print(grid)
+        console.print(_plain_grid(one.heads, one.rows, left=1))
+
+
+def _plain_grid(heads: Sequence[str], rows: Iterable[Sequence[str]], left: int = 0) -> Grid:
+    """Return a grid of texts, all but one column of them aligned to the right."""
+    grid = Grid(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for position, head in enumerate(heads):
+        side: JustifyMethod = "left" if position == left else "right"
+        grid.add_column(Text(clean(head)), justify=side, overflow="fold")
+    for cells in rows:
+        grid.add_row(*(Text(clean(cell)) for cell in cells))
+    return grid
 
 
 def _print_list(

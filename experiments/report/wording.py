@@ -35,6 +35,11 @@ def tell_outcome(outcome: str, *, several: bool = False) -> str:
     return _HAPPENED.get(outcome, (outcome, outcome))[several]
 
 
+def workers_in_words(workers: int, threads: int) -> str:
+    """Return a number of workers and of the threads of each."""
+    return f"{workers} x {threads} thread{'' if threads == 1 else 's'}"
+
+
 def joined(texts: Sequence[str]) -> str:
     """Return texts as a list within a sentence: ``"a, b and c"``."""
     *first, last = texts or [""]

@@ -63,7 +63,7 @@ def _walk(task: Task, reporter: Reporter) -> None:
     with reporter.phase("start"):
         engine_class = get_engine(task.engine)
         # a search meets gaps candidate by candidate
-        met = None if task.search else engine_class.gap_for(task.load_spec())
+        met = None if task.search or task.joins_only else engine_class.gap_for(task.load_spec())
         if met:
             feature, gap = met
             raise UnsupportedFeatureError(f"{task.engine}: {feature.value}: {gap}")
@@ -72,11 +72,12 @@ def _walk(task: Task, reporter: Reporter) -> None:
         if task.attachment is not None:
             reporter.ask_workers = lambda: [asdict(one) for one in engine.worker_usage()]
     try:
-        work = choose_work(task, engine, reporter)
-        work.load()
+        work = None if task.joins_only else choose_work(task, engine, reporter)
+        if work is not None:
+            work.load()
         for repeat in range(task.repeats):
             reporter.repeat = repeat
-            content = work.carry_out(repeat)
+            content = {} if work is None else work.carry_out(repeat)
             facts = None
             if repeat == task.repeats - 1:
                 with reporter.phase("inspect"):

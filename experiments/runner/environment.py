@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 # every native pool that the three engines bring along reads one of these as it loads
@@ -29,6 +30,7 @@ _SHORT_SPIN = {
 # settings of the person who runs the comparison that would change what is compared
 _FOREIGN = (
     "DASK_",
+    "ENGINEBENCH_SPARK_SECRET",  # for the engine that joins a cluster with it, and no other
     "GOMP_",
     "JAVA_TOOL_OPTIONS",
     "HADOOP_",
@@ -43,10 +45,13 @@ _FOREIGN = (
     "YARN_",
     "SPARK_",
     "_JAVA_OPTIONS",
+    "_SPARK_",
 )
 
 
-def child_environment(cores: int, scratch: Path) -> dict[str, str]:
+def child_environment(
+    cores: int, scratch: Path, secrets_of: Mapping[str, str | None] | None = None
+) -> dict[str, str]:
     """Return the environment that a child process starts with.
 
     Parameters
@@ -55,6 +60,8 @@ def child_environment(cores: int, scratch: Path) -> dict[str, str]:
         Threads each native pool may run.
     scratch : pathlib.Path
         Where temporary files go.
+    secrets_of : mapping, optional
+        Variables with secrets that it is told, and with None those that it must not have.
     """
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)
@@ -66,4 +73,8 @@ def child_environment(cores: int, scratch: Path) -> dict[str, str]:
     environment["TMPDIR"] = str(scratch)
     # an empty folder: no configuration of this person's is read
     environment["DASK_CONFIG"] = str(scratch / "no-dask-config")
+    for name, secret in (secrets_of or {}).items():
+        environment.pop(name, None)
+        if secret is not None:
+            environment[name] = secret
     return environment

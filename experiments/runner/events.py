@@ -20,6 +20,28 @@ class Preparing:
 
 
 @dataclass(frozen=True)
+class Joining:
+    """A running cluster is joined to see what it has; `source` says where its address is from."""
+
+    engine: str
+    address: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Granted:
+    """What an engine gets is known: on the cluster at `address`, or on this machine if None."""
+
+    engine: str
+    address: str | None
+    source: str
+    cores: int
+    workers: int
+    threads_per_worker: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True)
 class Planned:
     """The plan is made: so many child processes will run, one after the other."""
 
@@ -98,6 +120,8 @@ class ChildEnded:
 
 Event: TypeAlias = (
     Preparing
+    | Joining
+    | Granted
     | Planned
     | ChildStarted
     | PhaseStarted

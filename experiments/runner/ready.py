@@ -12,6 +12,7 @@ from engines.single_node import check_values, offer
 from engines.specs import EstimatorSpec, KMeansSpec, TasksSpec, XGBoostSpec
 from experiments.datasets import draw_initial_centers, prepare
 from experiments.datasets.options import FoldOptions
+from experiments.datasets.storage import asked_storage
 from experiments.definition.host import granted_cores
 from experiments.errors import RequestError
 from experiments.metrics import METRICS, check_metrics, default_metrics, default_scoring
@@ -133,8 +134,10 @@ def make_ready(
         label_kind=_label_kind(spec),
         min_row_groups=max(granted_cores(experiment), _LEAST_ROW_GROUPS),
         learns_label=_learns(spec),
+        storage=asked_storage(experiment.storage),
         on_progress=on_progress,
     )
+    _check_held_out(spec, prepared)
     task = _task(spec, prepared)
     if isinstance(spec, XGBoostSpec):
         spec = _resolved(spec, task)
@@ -169,6 +172,16 @@ def _check_values(spec: EstimatorSpec, search: SearchOptions | None) -> None:
         check_values(spec.model_copy(update={"parameters": fixed}))
     except SpecError as exc:
         raise RequestError(f"workload.parameters: {exc}") from exc
+
+
+def _check_held_out(spec: Spec, prepared: Prepared) -> None:
+    """Refuse rows that were held out when the data was prepared, where none can be predicted."""
+    if isinstance(spec, EstimatorSpec) and not spec.can_predict and prepared.counts["test"]:
+        raise RequestError(
+            f"dataset.url: {spec.class_} cannot predict rows that it was not fitted to, and "
+            f"{prepared.location} has {prepared.counts['test']:,} that are held out; prepare the "
+            f"data without a split."
+        )
 
 
 def _ready_tasks(point: dict[str, Any], experiment: Experiment, spec: TasksSpec) -> ReadyPoint:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from experiments.definition import check_host, granted
+from experiments.definition import check_host
+from experiments.definition.attach import (
+    attach_from_environment,
+    attachment_of,
+    child_secrets,
+)
 from experiments.definition.host import granted_cores, granted_memory
 from experiments.records import append_record, point_key
+from experiments.runner.clusters import Joined, join_clusters
 from experiments.runner.events import ChildEnded, ChildStarted, Planned, Preparing, RecordWritten
 from experiments.runner.folder import check_output, make_run_folder
 from experiments.runner.host import commit, describe_host, describe_software, usable_cpus
@@ -26,6 +33,8 @@ from experiments.runner.task import SearchTask, Task
 from experiments.search.log import CandidateLog
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engines.prepared import Prepared
     from experiments.definition import Experiment
     from experiments.records import Record
@@ -57,6 +66,7 @@ def run_experiment(
     *,
     output: Path | None = None,
     on_event: OnEvent | None = None,
+    sources: Mapping[str, str] | None = None,
 ) -> RunResult:
     """Run an experiment on all its engines.
 
@@ -68,6 +78,9 @@ def run_experiment(
         The run folder, new or empty; ``results/<name>-<time>`` by default.
     on_event : callable, optional
         Told of everything as it happens.
+    sources : mapping of str to str, optional
+        Where the address of a cluster that an engine joins is from, in words, if it is neither from
+        the definition nor from the environment.
 
     Returns
     -------
@@ -81,7 +94,9 @@ def run_experiment(
     """
     tell = on_event or _ignore
     check_output(experiment.name, output)
+    experiment, found = attach_from_environment(experiment, os.environ)
     check_host(experiment)
+    joined = join_clusters(experiment, {**found, **(sources or {})}, tell)
     points = [
         make_ready(point, at_point, lambda done, total: tell(Preparing(done, total)))
         for point, at_point in experiment.points()
@@ -89,6 +104,8 @@ def run_experiment(
     folder = make_run_folder(experiment.name, output)
     (folder.path / "definition.yaml").write_text(experiment.to_yaml(), encoding="utf-8")
     description = _describe(experiment, points, folder)
+    if joined.described:
+        description["clusters"] = joined.described
     folder.write_description(description)
 
     plan = make_plan(
@@ -99,7 +116,7 @@ def run_experiment(
     )
     tell(Planned(len(plan)))
     scorer = Scorer(folder)
-    books = Books(folder, scorer, CandidateLog(folder.path), CandidateLog(folder.null_run))
+    books = Books(folder, scorer, CandidateLog(folder.path), CandidateLog(folder.null_run), joined)
     interrupted = False
     try:
         for position, item in enumerate(plan, start=1):
@@ -133,12 +150,15 @@ class Books:
         Makes the records of that folder.
     candidates, null_candidates : CandidateLog
         Keep what is searched.
+    joined : Joined
+        What the engines get.
     """
 
     folder: RunFolder
     scorer: Scorer
     candidates: CandidateLog
     null_candidates: CandidateLog
+    joined: Joined = field(default_factory=Joined)
 
     def candidates_of(self, item: PlanItem) -> CandidateLog:
         """Return the log for what a process searches: a null run is no engine of the report."""
@@ -196,7 +216,8 @@ def run_child(
         tell(RecordWritten(made))
 
     with _Scratch() as scratch:
-        task = _task(item, ready, folder.predictions / item.name, scratch)
+        size = books.joined.size(ready.experiment, item.engine)
+        task = _task(item, ready, size, folder.predictions / item.name, scratch)
         if repeats is not None:
             task = replace(task, repeats=repeats)
         task_file = scratch / "task.json"
@@ -212,15 +233,18 @@ def run_child(
                 on_score=searches.add,
                 on_event=searches.watch,
                 is_wanted=is_wanted,
+                secrets_of=child_secrets(ready.experiment, item.engine, os.environ),
             )
         finally:
             with uninterrupted():
                 candidates.write()
 
 
-def _task(item: PlanItem, ready: ReadyPoint, predictions: Path, scratch: Path) -> Task:
+def _task(
+    item: PlanItem, ready: ReadyPoint, size: tuple[int, int], predictions: Path, scratch: Path
+) -> Task:
     experiment = ready.experiment
-    workers, threads_per_worker = granted(experiment, item.engine)
+    workers, threads_per_worker = size
     centers = None
     if ready.initial_centers:
         centers = scratch / "initial_centers.npz"
@@ -229,7 +253,7 @@ def _task(item: PlanItem, ready: ReadyPoint, predictions: Path, scratch: Path) -
         engine=item.engine,
         spec=ready.spec.model_dump(),
         search=_search_task(ready),
-        dataset=None if ready.prepared is None else str(ready.prepared.path),
+        dataset=None if ready.prepared is None else ready.prepared.address,
         placement=ready.placement,
         predicts_host_rows=ready.predicts_host_rows,
         initial_centers=None if centers is None else str(centers),
@@ -241,6 +265,7 @@ def _task(item: PlanItem, ready: ReadyPoint, predictions: Path, scratch: Path) -
         threads_per_worker=threads_per_worker,
         scratch=str(scratch),
         predictions=str(predictions),
+        attachment=attachment_of(experiment, item.engine),
     )
 
 
@@ -316,6 +341,7 @@ def _describe_data(prepared: Prepared | None) -> dict[str, Any] | None:
         "n_classes": len(prepared.classes),
         "counts": prepared.counts,
         "notes": list(prepared.notes),
+        **({} if prepared.url is None else {"url": prepared.url}),
     }
 
 

@@ -188,4 +188,4 @@ def _grants(ready: ReadyPoint, facts: dict[str, Any] | None) -> tuple[str, ...]:
                 f"The native thread pools of its {process} may run {threads} threads, and "
                 f"{allowed} were meant: the cores were shared out unfairly."
             )
-    return tuple(found)
+    return (*found, *facts.get("warnings", ()))

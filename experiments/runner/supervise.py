@@ -23,7 +23,7 @@ from experiments.runner.protocol import ANSWERS_FD, LIFELINE_FD, REPORTS_FD, TOK
 from experiments.runner.reap import kill_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from experiments.records import WorkerShare
@@ -93,6 +93,7 @@ def supervise(
     on_score: OnScore,
     on_event: OnEvent,
     is_wanted: IsWanted = always,
+    secrets_of: Mapping[str, str | None] | None = None,
 ) -> str:
     """Run a child process, measure it, and hand over each repeat as soon as it is complete.
 
@@ -118,6 +119,9 @@ def supervise(
     is_wanted : callable
         Asked several times a second; False ends the child as Ctrl-C does, which reaches no thread
         but the main one.
+    secrets_of : mapping, optional
+        Environment variables with secrets that the child is told, and with None those that it must
+        not have.
 
     Returns
     -------
@@ -142,6 +146,7 @@ def supervise(
                 on_score=on_score,
                 on_event=on_event,
                 is_wanted=is_wanted,
+                secrets_of=secrets_of or {},
             )
         child.watch()
         with uninterrupted() as noted:
@@ -173,6 +178,7 @@ class _Child:
         on_score: OnScore,
         on_event: OnEvent,
         is_wanted: IsWanted,
+        secrets_of: Mapping[str, str | None],
     ) -> None:
         self._task = task
         self._log = log
@@ -196,7 +202,7 @@ class _Child:
         self._samples = SampleLog(samples, lambda: self._seconds(time.perf_counter()))
         self._told_of_samples = False
         try:
-            self._start(task_file)
+            self._start(task_file, secrets_of)
         except BaseException:
             self._samples.close()
             raise
@@ -205,7 +211,7 @@ class _Child:
         """Return the child's own seconds: without those in which it waited for the runner."""
         return now - self._started - self._waited_s
 
-    def _start(self, task_file: Path) -> None:
+    def _start(self, task_file: Path, secrets_of: Mapping[str, str | None]) -> None:
         reports, child_reports = os.pipe()
         child_answers, answers = os.pipe()
         child_lifeline, lifeline = os.pipe()
@@ -213,7 +219,9 @@ class _Child:
         self._descriptors = [reports, answers, lifeline]
         self._answers = answers
         self._reader = LineReader(reports)
-        environment = child_environment(len(self._task.cpus), self._task.resources.scratch)
+        environment = child_environment(
+            len(self._task.cpus), self._task.resources.scratch, secrets_of
+        )
         environment |= {
             REPORTS_FD: str(child_reports),
             ANSWERS_FD: str(child_answers),

@@ -97,6 +97,8 @@ class Task:
         Path without suffix under which predictions are saved.
     attachment : Attachment or None
         The cluster that the engine joins; None if it starts its own workers.
+    joins_only : bool
+        Whether the engine is only to start, to say what it was granted, and to stop.
     """
 
     engine: str
@@ -115,6 +117,7 @@ class Task:
     scratch: str
     predictions: str
     attachment: Attachment | None = None
+    joins_only: bool = False
 
     @property
     def resources(self) -> Resources:

@@ -7,6 +7,7 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
 from experiments.measure.samples import SAMPLES_FOLDER, read_samples
+from experiments.report.attached import is_attached
 from experiments.report.charts.figure import Figure
 from experiments.report.charts.marks import (
     Named,
@@ -346,4 +347,7 @@ def _text(
         else "One process of each engine"
     )
     text = f"{which}; thick while it is in its {scene.work.many}. {'; '.join(parts)}."
+    shown = {one.lane.name for one in traces}
+    if any(is_attached(column) for lane, column in scene.columns if lane.name in shown):
+        text = f"{text} Of an engine on a cluster, these are its processes on this machine alone."
     return f"{text} The dashed line is what was granted." if limited else text

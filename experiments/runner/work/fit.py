@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engines.prepared import open_prepared
 from engines.specs import KMeansSpec
 from engines.types import Source
+from experiments.datasets.opening import open_dataset
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,7 @@ class FitWork:
         self._engine = engine
         self._reporter = reporter
         self._spec: Spec = task.load_spec()
-        self._prepared: Prepared = open_prepared(Path(task.dataset))
+        self._prepared: Prepared = open_dataset(task.dataset)
         self._centers: dict[int, NDArray[np.float64]] = {}
         if task.initial_centers is not None:
             from experiments.runner.predictions import read_centers

@@ -1,0 +1,123 @@
+"""Copies of prepared datasets where every machine of a cluster can read them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import secrets
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from engines.errors import SpecError, headline
+from engines.locations import Location
+from engines.prepared import MANIFEST, read_manifest
+from experiments.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from engines.prepared import Prepared
+
+VARIABLE = "ENGINEBENCH_STORAGE"
+
+
+def asked_storage(
+    given: str | None, environ: Mapping[str, str] = os.environ, *, key: str = "storage"
+) -> Location | None:
+    """Return where engines are to find prepared data: as given, else ``$ENGINEBENCH_STORAGE``.
+
+    Parameters
+    ----------
+    given : str or None
+        What the definition says.
+    environ : mapping
+        The environment.
+    key : str
+        What messages call the place where it was given.
+
+    Returns
+    -------
+    Location or None
+        None where nobody says anything: engines then read the cache of this machine.
+
+    Raises
+    ------
+    RequestError
+        If it is no folder and no URL, or one with a secret in it.
+    """
+    where, text = (key, given) if given else (VARIABLE, environ.get(VARIABLE))
+    if not text:
+        return None
+    try:
+        return Location.parse(text)
+    except SpecError as exc:
+        raise RequestError(f"{where}: {exc}.") from exc
+    except RuntimeError as exc:
+        raise RequestError(f"{where}: the home folder in it is not known.") from exc
+
+
+def publish(prepared: Prepared, storage: Location) -> Prepared:
+    """Copy a prepared dataset to a storage, if it is not there whole.
+
+    Its folder there is named after the source and the content. The description is copied last, so
+    that a copy that was cut short is none; and two writers at once do no harm, as they write the
+    same.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The dataset.
+    storage : Location
+        The folder above.
+
+    Returns
+    -------
+    Prepared
+        With the ``url`` of the copy; as it was where it has no files, or none on this machine.
+
+    Raises
+    ------
+    RequestError
+        If the storage cannot be written.
+    """
+    folder = prepared.path
+    if prepared.blocks is not None or folder is None:
+        return prepared
+    # what wrote the files may differ in version, and then so do their lengths: the description,
+    # which has them, is part of the name
+    described = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+    target = storage / f"{folder.name}-{described[:8]}"
+    try:
+        if not _is_whole(target):
+            _copy(folder, target)
+            read_manifest(target)
+    except OSError as exc:
+        raise RequestError(
+            f"storage: the prepared dataset cannot be written to {target} "
+            f"({headline(exc).rstrip('.')}); check the address, and that this machine may write "
+            f"there."
+        ) from exc
+    except SpecError as exc:
+        raise RequestError(f"storage: {exc}") from exc
+    return replace(prepared, url=str(target))
+
+
+def _is_whole(target: Location) -> bool:
+    """Tell whether all of a dataset is there; an OSError says that nobody can tell."""
+    if MANIFEST not in target.connect().sizes([MANIFEST]):
+        return False
+    try:
+        read_manifest(target)
+    except SpecError:
+        return False
+    return True
+
+
+def _copy(folder: Path, target: Location) -> None:
+    there = target.connect()
+    files = [file for file in sorted(folder.iterdir()) if file.name != MANIFEST]
+    for file in [*files, folder / MANIFEST]:
+        aside = f".unfinished-{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
+        there.write(file.name, file, aside)

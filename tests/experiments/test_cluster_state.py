@@ -1,0 +1,273 @@
+"""Clusters are found again, held by one command at a time, and only their own processes end."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from engines.types import Certificates
+from experiments.cluster import Cluster, down, find, status
+from experiments.cluster.look import as_text
+from experiments.cluster.processes import MARK, Started, end, launch, marked, since_when
+from experiments.cluster.state import (
+    claimed,
+    folder_of,
+    held,
+    read,
+    read_started,
+    remove,
+    write,
+    write_started,
+)
+from experiments.cluster.telling import last_line
+from experiments.errors import RequestError
+
+SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
+# asked to end it says no, and it has a child that belongs to nobody
+STUBBORN = """
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path, monkeypatch):
+    """Keep clusters in a folder of this test, and leave no process of them."""
+    monkeypatch.setenv("ENGINEBENCH_STATE", str(tmp_path / "state"))
+    yield tmp_path / "state"
+    for name in ("one", "other", "default"):
+        end([], str(folder_of(name)))
+
+
+def kept(name="one", **changes):
+    """Write a cluster as `up` does and return it."""
+    folder = folder_of(name)
+    (folder / "logs").mkdir(parents=True)
+    cluster = Cluster(
+        name=name,
+        folder=folder,
+        engines=("dask",),
+        workers=1,
+        threads=1,
+        memory_bytes=2**30,
+        dask_address="tcp://127.0.0.1:1",
+        started_on=platform.node(),
+        ready=True,
+    )
+    cluster = replace(cluster, **changes)
+    write(cluster)
+    return cluster
+
+
+def started(name="one", part="dask-worker-1", command=SLEEP):
+    """Start a process of a cluster and return it."""
+    folder = folder_of(name)
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    log = folder / "logs" / f"{part}.log"
+    one = launch(command, {**os.environ, MARK: str(folder)}, folder, log)
+    write_started(folder, part, one)
+    return one
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_cluster_is_read_as_it_was_written():
+    cluster = kept(
+        engines=("dask", "spark"),
+        certificates=Certificates("ca", "cert", "key"),
+        secret_file=Path("/x/secret"),
+        spark_master="spark://127.0.0.1:2",
+    )
+    assert read("one") == cluster
+    assert find("one") == cluster
+
+
+def test_without_a_name_the_only_cluster_is_meant_and_of_several_the_default():
+    one = kept("one")
+    assert find() == one
+    kept("other")
+    with pytest.raises(RequestError, match=r"no cluster 'default' \(there are: one, other\)"):
+        find()
+    default = kept("default")
+    assert find() == default
+
+
+def test_a_cluster_whose_start_has_not_ended_is_not_found():
+    kept(ready=False)
+    with pytest.raises(RequestError, match="'one' is not up"):
+        find("one")
+
+
+def test_a_torn_file_says_what_to_do_and_the_cluster_is_stopped_all_the_same():
+    cluster = kept()
+    process = started()
+    (cluster.folder / "cluster.json").write_text('{"name": ')
+    with pytest.raises(RequestError, match="enginebench cluster down --name one"):
+        find("one")
+    assert down("one").was_there
+    assert not process.alive
+    assert not cluster.folder.exists()
+
+
+def test_a_cluster_of_another_machine_is_not_judged_here():
+    cluster = kept(started_on="elsewhere")
+    process = started()
+    with pytest.raises(RequestError, match=r"was started on elsewhere .* stop it there"):
+        down("one")
+    (found,) = status("one")
+    assert (found.state, found.parts, found.workers) == ("elsewhere", (), {})
+    assert "was started on elsewhere" in as_text((found,))
+    assert process.alive
+    assert cluster.folder.exists()
+
+
+def test_a_process_runs_on_when_its_starter_has_ended_and_is_not_its_child():
+    process = started(command=("/bin/sh", "-c", "echo out; echo err >&2; exec sleep 60"))
+    assert process.pid not in {child.pid for child in psutil.Process().children()}
+    log = folder_of("one") / "logs" / "dask-worker-1.log"
+    wait_for(lambda: log.read_text() == "out\nerr\n")
+    assert os.getsid(process.pid) != os.getsid(0)
+    assert down("one").was_there
+    assert not process.alive
+
+
+def test_another_process_with_the_same_id_is_never_ended():
+    kept()
+    stranger = subprocess.Popen(SLEEP)
+    try:
+        write_started(folder_of("one"), "dask-worker-1", Started(stranger.pid, "another boot 1"))
+        assert not read_started(folder_of("one"))["dask-worker-1"].alive
+        assert down("one").was_there
+        time.sleep(0.2)
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_an_ended_process_is_not_alive_even_before_it_is_reaped():
+    child = subprocess.Popen(SLEEP)
+    one = Started(child.pid, since_when(child.pid))
+    assert one.alive
+    child.kill()
+    wait_for(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
+    assert not one.alive
+    child.wait()
+
+
+def test_what_left_the_tree_and_what_does_not_listen_is_ended(monkeypatch):
+    monkeypatch.setattr("experiments.cluster.processes.PATIENCE_S", 0.5)
+    kept()
+    process = started(command=(sys.executable, "-u", "-c", STUBBORN))
+    log = folder_of("one") / "logs" / "dask-worker-1.log"
+    wait_for(lambda: "ready" in log.read_text())
+    assert len(marked(str(folder_of("one")))) == 2
+    os.kill(process.pid, signal.SIGSTOP)
+    assert down("one").was_there
+    assert marked(str(folder_of("one"))) == []
+
+
+def test_a_cluster_without_its_files_of_processes_is_stopped_by_its_mark():
+    cluster = kept()
+    process = started()
+    (cluster.folder / "dask-worker-1.pid").unlink()
+    assert down("one").was_there
+    assert not process.alive
+
+
+def test_stopping_one_cluster_leaves_another_alone():
+    kept("one")
+    kept("other")
+    mine, theirs = started("one"), started("other")
+    down("one")
+    assert not mine.alive
+    assert theirs.alive
+    down("other")
+    assert not theirs.alive
+    assert not folder_of("one").parent.exists()
+
+
+def test_status_tells_what_died_with_the_last_line_of_its_log():
+    kept()
+    process = started(command=("/bin/sh", "-c", "echo begun; echo 'no more memory'; exit 3"))
+    wait_for(lambda: not process.alive)
+    (found,) = status("one")
+    assert found.state == "broken"
+    scheduler, worker = found.parts
+    assert (scheduler.pid, scheduler.alive) == (None, False)
+    assert (worker.pid, worker.alive, worker.last_line) == (process.pid, False, "no more memory")
+    assert "dask-worker-1 does not run." in found.problems
+    assert "dask-scheduler does not run." in found.problems
+
+
+def test_only_one_command_at_a_time_holds_a_cluster():
+    with claimed("one", 0.0, make=True) as folder:
+        assert folder == folder_of("one")
+        assert held(folder)
+        with (
+            pytest.raises(RequestError, match="is being started or stopped by another command"),
+            claimed("one", 0.0, make=True),
+        ):
+            pass
+    assert not held(folder)
+    with claimed("one", 0.0, make=False) as again:
+        assert again == folder
+
+
+def test_who_waits_for_a_cluster_that_is_removed_finds_none():
+    holder = """
+import sys, time
+from experiments.cluster.state import claimed, remove
+with claimed("one", 0.0, make=True) as folder:
+    print("held", flush=True)
+    time.sleep(0.5)
+    remove(folder)
+"""
+    other = subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE, text=True)
+    with other:
+        assert other.stdout.readline() == "held\n"
+        with claimed("one", 10.0, make=False) as folder:
+            assert folder is None
+    assert other.returncode == 0
+
+
+def test_the_folder_is_for_its_owner_alone():
+    with claimed("one", 0.0, make=True) as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        remove(folder)
+    assert not folder.parent.exists()
+
+
+def test_a_state_folder_that_cannot_be_made_says_which_variable_to_set(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ENGINEBENCH_STATE", str(tmp_path / "file"))
+    with (
+        pytest.raises(RequestError, match="set ENGINEBENCH_STATE to another folder"),
+        claimed("one", 0.0, make=True),
+    ):
+        pass
+    monkeypatch.setenv("ENGINEBENCH_STATE", str(tmp_path / "state"))
+
+
+def test_the_last_line_of_a_traceback_is_its_message(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("Traceback\n  File x\nValueError: wrong \x1b[31mport\n    at java.lang.Foo\n\n")
+    assert last_line(log) == "ValueError: wrong port"
+    assert last_line(tmp_path / "absent") == ""

@@ -1,0 +1,304 @@
+"""Prepared data where every machine of a cluster can read it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from engines.errors import SpecError
+from engines.locations import Location
+from engines.prepared import MANIFEST, open_prepared, read_labels, read_rows
+from experiments.cli import WRONG_REQUEST, run_command
+from experiments.datasets import prepare
+from experiments.datasets.opening import open_dataset
+from experiments.datasets.options import BlobsOptions, PreparedOptions, SplitOptions
+from experiments.datasets.storage import asked_storage, publish
+from experiments.definition import Experiment
+from experiments.errors import RequestError
+
+if TYPE_CHECKING:
+    from engines.prepared import Prepared
+
+SPLIT = SplitOptions(test_fraction=0.25, folds=3)
+OPTIONS = BlobsOptions(n_samples=900, n_features=3, centers=3, seed=1)
+SECRET = "hunter2"  # noqa: S105 - to be searched for
+WITH_SECRETS = [
+    f"s3://someone:{SECRET}@bucket/data",
+    f"s3://{SECRET}@bucket/data",
+    f"s3://bucket/data?secret_key={SECRET}",
+    f"https://store.example/data?sig={SECRET}",
+    f"abfs://container:{SECRET}@account.dfs.core.windows.net/data",
+]
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Prepared:
+    """Prepare a dataset in the cache of this machine."""
+    return prepare(OPTIONS, SPLIT, label_kind="auto", min_row_groups=3, cache=tmp_path / "cache")
+
+
+def storage_in(folder: Path) -> Location:
+    return Location.parse(f"file://{folder}")
+
+
+def definition(**sections: Any) -> dict[str, Any]:
+    return {
+        "name": "stored",
+        "dataset": {"source": "blobs", "n_samples": 200, "n_features": 2},
+        "workload": {"kind": "kmeans", "n_clusters": 3, "max_iter": 5},
+        "engines": {"sklearn": None},
+        "resources": {"cores": 1},
+        "measure": {"warm_repeats": 0},
+        **sections,
+    }
+
+
+def write_definition(folder: Path, **sections: Any) -> str:
+    """Write a definition, as JSON, which is YAML too."""
+    file = folder / "stored.yaml"
+    file.write_text(json.dumps(definition(**sections)), encoding="utf-8")
+    return str(file)
+
+
+def assert_same(one: Prepared, other: Prepared) -> None:
+    for split in ("train", "test"):
+        found, expected = (read_rows(each, each.row_groups, split) for each in (one, other))
+        for values, others in zip(found, expected, strict=True):
+            assert values.tobytes() == others.tobytes()
+        np.testing.assert_array_equal(read_labels(one, split)[0], read_labels(other, split)[0])
+
+
+def test_a_copy_holds_the_same_rows(local: Prepared, tmp_path: Path) -> None:
+    stored = publish(local, storage_in(tmp_path / "storage"))
+    assert stored.path == local.path
+    opened = open_dataset(stored.address)
+    assert opened.path is None
+    assert opened.address == stored.url
+    assert_same(opened, local)
+
+
+def test_a_folder_needs_no_scheme(local: Prepared, tmp_path: Path) -> None:
+    stored = publish(local, Location.parse(str(tmp_path / "storage")))
+    assert Path(stored.address).parent == tmp_path / "storage"
+    assert_same(open_dataset(stored.address), local)
+
+
+def test_any_file_system_of_fsspec_will_do(local: Prepared) -> None:
+    stored = publish(local, Location.parse("memory://storage"))
+    assert_same(open_dataset(stored.address), local)
+
+
+def test_nothing_is_copied_twice(local: Prepared, tmp_path: Path) -> None:
+    first = publish(local, storage_in(tmp_path / "storage"))
+    copied = {file: file.stat().st_mtime_ns for file in (tmp_path / "storage").rglob("*")}
+    assert publish(local, storage_in(tmp_path / "storage")) == first
+    assert {file: file.stat().st_mtime_ns for file in copied} == copied
+
+
+@pytest.mark.parametrize("damage", ["no description", "a file is gone", "a file is cut off"])
+def test_a_copy_that_is_not_whole_is_made_whole(
+    local: Prepared, tmp_path: Path, damage: str
+) -> None:
+    stored = publish(local, storage_in(tmp_path / "storage"))
+    (folder,) = (tmp_path / "storage").iterdir()
+    part = next(folder.glob("*.parquet"))
+    if damage == "no description":
+        (folder / MANIFEST).unlink()
+    elif damage == "a file is gone":
+        part.unlink()
+    else:
+        part.write_bytes(part.read_bytes()[:100])
+    with pytest.raises(SpecError, match="is incomplete"):
+        open_dataset(stored.address)
+    publish(local, storage_in(tmp_path / "storage"))
+    assert_same(open_dataset(stored.address), local)
+
+
+def test_several_writers_and_a_reader_at_once_do_no_harm(local: Prepared, tmp_path: Path) -> None:
+    storage = storage_in(tmp_path / "storage")
+    first = publish(local, storage)
+    (folder,) = (tmp_path / "storage").iterdir()
+    problems: list[Exception] = []
+
+    def write() -> None:
+        try:
+            for _ in range(10):
+                # as one that saw no description yet
+                there = Location.parse(first.address).connect()
+                for file in sorted((local.path or folder).iterdir()):
+                    there.write(file.name, file, f".aside-{threading.get_ident()}")
+        except Exception as exc:  # noqa: BLE001 - told below
+            problems.append(exc)
+
+    writers = [threading.Thread(target=write) for _ in range(3)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        assert_same(open_dataset(first.address), local)
+    assert not problems
+    assert {file.name for file in folder.iterdir()} == {
+        file.name for file in (local.path or folder).iterdir()
+    }
+
+
+def test_a_storage_that_cannot_be_written_is_refused_in_one_sentence(
+    local: Prepared, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(RequestError, match=r"storage: .* cannot be written to file:///.*file/"):
+        publish(local, storage_in(tmp_path / "file"))
+    with pytest.raises(RequestError, match="nothing that is installed opens nonsense:// addresses"):
+        publish(local, Location.parse("nonsense://there/data"))
+
+
+def test_rows_that_workers_draw_are_not_copied(tmp_path: Path) -> None:
+    on_workers = OPTIONS.model_copy(update={"generate": "on_workers"})
+    drawn = prepare(
+        on_workers,
+        SPLIT,
+        label_kind="auto",
+        min_row_groups=3,
+        cache=tmp_path / "cache",
+        storage=storage_in(tmp_path / "storage"),
+    )
+    assert drawn.url is None
+    assert not (tmp_path / "storage").exists()
+
+
+@pytest.mark.parametrize("address", WITH_SECRETS)
+@pytest.mark.parametrize("key", ["storage", "dataset.url", "--to", "ENGINEBENCH_STORAGE"])
+def test_a_secret_in_an_address_is_refused_and_not_shown(
+    key: str,
+    address: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sections: dict[str, Any] = {}
+    arguments = []
+    if key == "storage":
+        sections["storage"] = address
+    elif key == "dataset.url":
+        sections["dataset"] = {"source": "prepared", "url": address}
+    elif key == "--to":
+        arguments = ["--to", address]
+    else:
+        monkeypatch.setenv(key, address)
+    file = write_definition(tmp_path, **sections)
+    assert run_command(["prepare", file, *arguments]) == WRONG_REQUEST
+    told = capsys.readouterr()
+    assert SECRET not in told.out + told.err
+    assert "secret" in told.err or "password" in told.err
+    assert told.err.count("error:") == 1
+
+
+def test_the_definition_says_where_before_the_environment_does(tmp_path: Path) -> None:
+    environ = {"ENGINEBENCH_STORAGE": "s3://bucket/of-all"}
+    assert str(asked_storage(None, environ)) == "s3://bucket/of-all"
+    assert str(asked_storage(str(tmp_path), environ)) == str(tmp_path)
+    assert asked_storage(None, {}) is None
+
+
+def test_where_data_is_kept_changes_nothing_in_what_is_asked(tmp_path: Path) -> None:
+    plain = Experiment.from_tree(definition())
+    stored = Experiment.from_tree(definition(storage=str(tmp_path)))
+    assert stored.digest == plain.digest
+    assert "storage" not in plain.model_dump(mode="json")
+    assert f"storage: {tmp_path}" in stored.to_yaml()
+
+
+def test_a_run_reads_the_storage_and_says_so(tmp_path: Path) -> None:
+    storage = f"file://{tmp_path}/storage"
+    file = write_definition(tmp_path, storage=storage)
+    assert run_command(["run", file, "--output", str(tmp_path / "run")]) == 0
+    (folder,) = (tmp_path / "storage").iterdir()
+    described = json.loads((tmp_path / "run" / "run.json").read_bytes())
+    (point,) = described["points"].values()
+    assert point["dataset"]["url"] == f"{storage}/{folder.name}"
+
+
+def test_prepare_copies_to_an_address(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    storage = f"file://{tmp_path}/storage"
+    assert run_command(["prepare", write_definition(tmp_path), "--to", storage]) == 0
+    address = capsys.readouterr().out.split()[0]
+    assert address.startswith(f"{storage}/blobs-")
+    assert open_dataset(address).n_rows == 200
+
+
+def test_prepare_has_nothing_to_copy_where_workers_draw(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write_definition(tmp_path)
+    arguments = ["prepare", file, "--set", "dataset.generate=on_workers", "--to", str(tmp_path)]
+    assert run_command(arguments) == WRONG_REQUEST
+    assert "makes no files to copy" in capsys.readouterr().err
+
+
+def test_prepared_data_is_run_by_its_address(local: Prepared, tmp_path: Path) -> None:
+    stored = publish(local, storage_in(tmp_path / "storage"))
+    tree = definition(dataset={"source": "prepared", "url": stored.address})
+    file = write_definition(tmp_path, dataset=tree["dataset"])
+    assert run_command(["run", file, "--output", str(tmp_path / "run")]) == 0
+    described = json.loads((tmp_path / "run" / "run.json").read_bytes())
+    (point,) = described["points"].values()
+    assert point["dataset"]["fingerprint"] == local.fingerprint
+    assert point["dataset"]["counts"] == local.counts
+
+
+def test_prepared_data_has_its_own_split(tmp_path: Path) -> None:
+    dataset = {"source": "prepared", "url": str(tmp_path)}
+    learned = definition(dataset=dataset, workload={"kind": "xgboost"})
+    assert Experiment.from_tree(learned).split is None
+    with pytest.raises(ValueError, match="rows are split already; remove split"):
+        Experiment.from_tree({**learned, "split": {"test_fraction": 0.5}})
+
+
+def existing(url: str, split: SplitOptions | None = None, **asked: Any) -> Prepared:
+    asked = {"label_kind": "auto", "min_row_groups": 1, **asked}
+    return prepare(PreparedOptions(url=url), split, **asked)
+
+
+def test_a_folder_that_is_no_prepared_dataset_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"has no dataset\.json"):
+        existing(str(tmp_path))
+    for content in ("{}", "[]", "nonsense", '{"schema": 1}', '{"schema": 1, "files": [3]}'):
+        (tmp_path / MANIFEST).write_text(content, encoding="utf-8")
+        with pytest.raises(RequestError, match=r"^dataset\.url: .*[^.]\.$"):
+            existing(f"file://{tmp_path}")
+
+
+def test_prepared_data_must_be_what_is_asked_for(local: Prepared) -> None:
+    from experiments.datasets.options import FoldOptions
+
+    url = str(local.path)
+    with pytest.raises(RequestError, match="a label of classes, and numbers are to be learned"):
+        existing(url, label_kind="numbers")
+    with pytest.raises(RequestError, match="with 3 folds, and 5 are asked for"):
+        existing(url, folds=FoldOptions(5))
+    with pytest.raises(RequestError, match="rows are split already"):
+        existing(url, SPLIT)
+    assert existing(url, folds=FoldOptions(3)).counts == local.counts
+
+
+def test_an_address_is_kept_as_it_is_meant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert str(Location.parse("data")) == f"{tmp_path}/data"
+    assert Location.parse(f"file://{tmp_path}/a%20b").path == tmp_path / "a b"
+    s3 = Location.parse("s3://bucket/data/?region=eu-central-1")
+    assert str(s3 / "part") == "s3://bucket/data/part?region=eu-central-1"
+    assert s3.queries == {"region": "eu-central-1"}
+    for wrong in ("file://data", "s3://[bucket", "://x", "s3://bucket/a b", "s3://b/x#part"):
+        with pytest.raises(SpecError):
+            Location.parse(wrong)
+
+
+def test_a_folder_of_files_is_opened_as_before(local: Prepared) -> None:
+    assert local.path is not None
+    opened = open_prepared(local.path)
+    assert opened == local
+    assert (opened.path, opened.url, opened.address) == (local.path, None, str(local.path))
