@@ -1,0 +1,98 @@
+"""What compose.yaml grants containers, and what it keeps from them."""
+
+from __future__ import annotations
+
+import pytest
+
+ROLES = ("dask-scheduler", "dask-worker", "spark-master", "spark-worker")
+SERVICES = ("client", *ROLES)
+UNITS = {"m": 2**20, "g": 2**30}
+
+
+def size(text):
+    return int(text[:-1]) * UNITS[text[-1]]
+
+
+def test_there_is_a_client_and_each_part_of_both_clusters(compose):
+    assert set(compose["services"]) == set(SERVICES)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_may_do_nothing_that_it_does_not_need(compose, name):
+    service = compose["services"][name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["read_only"] is True
+    assert service["init"] is True
+    assert not {"privileged", "cap_add", "network_mode", "pid", "ipc", "devices"} & set(service)
+    assert service["networks"] == ["cluster"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_has_a_limit_of_cpu_and_memory_and_never_swaps(compose, name):
+    service = compose["services"][name]
+    assert service["cpus"] > 0
+    assert service["memswap_limit"] == service["mem_limit"]
+    assert 0 < service["pids_limit"] < 10_000
+
+
+@pytest.mark.parametrize("name", ["dask-worker", "spark-worker"])
+def test_a_worker_fits_its_container_with_what_runs_beside_it(compose, name):
+    service = compose["services"][name]
+    assert "--memory=1 GiB" in service["command"]
+    assert size(service["mem_limit"]) >= 1.5 * 2**30
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_published_on_loopback_only(compose, name):
+    for port in compose["services"][name].get("ports", []):
+        assert port.startswith("127.0.0.1:")
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_each_part_has_a_profile_and_a_check_of_its_health(compose, name):
+    service = compose["services"][name]
+    assert service["profiles"] == [name.partition("-")[0]]
+    probe = service["healthcheck"]
+    assert probe["test"][:2] == ["CMD", "enginebench-healthy"]
+    (port,) = (word.partition("=")[2] for word in service["command"] if word.startswith("--port="))
+    assert f"listening:{port}" in probe["test"]
+
+
+def test_a_client_waits_for_the_workers_of_the_profiles_given(compose):
+    client = compose["services"]["client"]
+    assert client["depends_on"] == {
+        name: {"condition": "service_healthy", "required": False}
+        for name in ("dask-worker", "spark-worker")
+    }
+    assert client["profiles"] == ["client"]
+
+
+def test_secrets_are_files_of_a_folder_that_git_ignores(compose, root):
+    assert len(compose["secrets"]) == 4
+    for secret in compose["secrets"].values():
+        assert set(secret) == {"file"}
+        assert secret["file"].startswith("./secrets/")
+    ignored = (root / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert {"/docker/secrets/", "/docker/secrets.new/", "/docker/.env"} <= set(ignored)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_container_is_given_the_secrets_that_it_names_and_no_others(compose, name):
+    service = compose["services"][name]
+    given = {secret["target"] for secret in service["secrets"]}
+    words = [*service["command"], *service.get("environment", {}).values()]
+    named = {word.rpartition("=")[2] for word in words if "/run/secrets/" in word}
+    if "/run/secrets/tls" in named:
+        named.remove("/run/secrets/tls")
+        named |= {f"/run/secrets/tls/{file}.pem" for file in ("ca", "cert", "key")}
+    assert given == named
+    assert {secret["source"] for secret in service["secrets"]} <= set(compose["secrets"])
+
+
+def test_all_that_read_prepared_data_have_it_at_one_path_and_only_the_client_writes(compose):
+    for name in ("client", "dask-worker", "spark-worker"):
+        volumes = {volume["target"]: volume for volume in compose["services"][name]["volumes"]}
+        assert volumes["/data"]["source"] == "prepared"
+        assert volumes["/data"].get("read_only", False) == (name != "client")
+        assert compose["services"]["client"]["environment"]["ENGINEBENCH_STORAGE"] == "/data"
