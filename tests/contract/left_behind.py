@@ -1,6 +1,7 @@
 """Open an engine, end its session in one of some ways, and print what is left of it.
 
-Run as a program by the tests: engine, prepared dataset, folder for temporary files, ending.
+Run as a program by the tests: engine, prepared dataset, folder for temporary files, ending, and
+the address of the cluster that the session joins, if it joins one.
 """
 
 from __future__ import annotations
@@ -21,15 +22,20 @@ from engines import get_engine
 from engines.errors import EngineFailedError, SessionError
 from engines.prepared import open_prepared
 from engines.specs import EstimatorSpec, KMeansSpec, XGBoostSpec
-from engines.types import Judgement, Resources, Source, Trial
+from engines.types import Attachment, Judgement, Resources, Source, Trial
 
 if TYPE_CHECKING:
     from engines.base import Engine
     from engines.prepared import Prepared
 
 
-def run(engine: str, dataset: str, scratch: str, ending: str) -> None:
+NOBODY = {"dask": "tcp://127.0.0.1:1", "spark": "spark://127.0.0.1:1"}
+
+
+def run(engine: str, dataset: str, scratch: str, ending: str, address: str = "") -> None:
     """Walk through one session."""
+    if address and ending == "failed start":
+        address = NOBODY[engine]
     workers = 1 if engine == "sklearn" else 2
     resources = Resources(
         cores=2,
@@ -37,6 +43,9 @@ def run(engine: str, dataset: str, scratch: str, ending: str) -> None:
         workers=workers,
         threads_per_worker=2 // workers,
         scratch=Path(scratch),
+        attachment=Attachment(address, wait_s=5.0 if address in NOBODY.values() else 60.0)
+        if address
+        else None,
     )
     opened = get_engine(engine)(resources)
     if ending == "failed start":
@@ -84,7 +93,8 @@ def search(opened: Engine[Any], prepared: Prepared) -> None:
         scores.append((score.candidate, score.fold))
         if len(scores) == 5:
             victim = psutil.Process(int(score.judgement.scores["pid"]))
-            if victim not in psutil.Process().children(recursive=True):
+            own = psutil.Process().children(recursive=True)
+            if opened.resources.attachment is None and victim not in own:
                 sys.exit("the search does not run in processes of the engine")
             victim.kill()
     if sorted(scores) != [(one.candidate, one.fold) for one in trials]:

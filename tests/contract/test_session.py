@@ -19,7 +19,7 @@ from engines.types import Source
 if TYPE_CHECKING:
     from engines.base import Engine
     from engines.prepared import Prepared
-    from engines.types import Data, Resources
+    from engines.types import Attachment, Data, Resources
 
 LEFT_BEHIND = Path(__file__).with_name("left_behind.py")
 NOTHING = {"processes": [], "threads": [], "listening": [], "environment": {}, "files": []}
@@ -93,25 +93,34 @@ def test_nothing_listens_beyond_this_machine(engine: Engine[Any], train: Data[An
 
 @pytest.mark.parametrize("ending", ["fit", "failure", "failed start"])
 def test_nothing_is_left_after_stopping(
-    engine_name: str, missing_labels: Prepared, tmp_path: Path, ending: str
+    engine_name: str,
+    missing_labels: Prepared,
+    tmp_path: Path,
+    ending: str,
+    attachment: Attachment | None,
 ):
-    assert _left_behind(engine_name, missing_labels, tmp_path, ending) == NOTHING
+    assert _left_behind(engine_name, missing_labels, tmp_path, ending, attachment) == NOTHING
 
 
 def test_a_killed_worker_loses_no_score_and_nothing_is_left_of_a_search(
-    engine_name: str, folded_regression: Prepared, tmp_path: Path
+    engine_name: str, folded_regression: Prepared, tmp_path: Path, attachment: Attachment | None
 ):
     """See `left_behind.search`; the session ends while another search is under way."""
-    left = _left_behind(engine_name, folded_regression, tmp_path, "search")
+    left = _left_behind(engine_name, folded_regression, tmp_path, "search", attachment)
     assert left == NOTHING
 
 
 def _left_behind(
-    engine_name: str, prepared: Prepared, scratch: Path, ending: str
+    engine_name: str,
+    prepared: Prepared,
+    scratch: Path,
+    ending: str,
+    attachment: Attachment | None,
 ) -> dict[str, object]:
     script = [sys.executable, "-W", "error", str(LEFT_BEHIND)]
+    joined = [] if attachment is None else [attachment.address]
     finished = subprocess.run(
-        [*script, engine_name, str(prepared.path), str(scratch), ending],
+        [*script, engine_name, str(prepared.path), str(scratch), ending, *joined],
         capture_output=True,
         text=True,
         check=False,

@@ -23,6 +23,8 @@ from experiments.runner.events import CandidateScored, ChildStarted, PhaseStarte
 from experiments.runner.run import run_experiment
 from experiments.search.log import write_table
 
+pytestmark = pytest.mark.apart
+
 # long enough in the fit, on every engine, for something to happen in the middle of it
 LONG_FIT = """
 name: long-fit
@@ -135,7 +137,7 @@ def test_a_killed_process_is_a_crash_and_the_other_engine_goes_on(experiment, tm
 
 
 def test_a_killed_jvm_is_a_crash(experiment, tmp_path):
-    asked = experiment(LONG_FIT, "engines=[spark]")
+    asked = experiment(LONG_FIT, "engines=[spark]", "dataset.n_samples=60_000")
     strike = Strike("fit", "spark", lambda: process_named("pyspark-shell").kill(), 3.0)
     result = run_experiment(asked, output=tmp_path / "run", on_event=strike)
     (record,) = read_records(result.folder / "records.jsonl")

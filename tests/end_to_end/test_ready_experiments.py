@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -23,6 +24,8 @@ def finished(tmp_path_factory):
     done = subprocess.run(
         [COMMAND, "run", "kmeans-digits", "xgboost-breast-cancer", "--output", "runs"],
         cwd=folder,
+        # Java as it is for whoever runs this, and not as tests have it
+        env={name: value for name, value in os.environ.items() if name != "JAVA_HOME"},
         capture_output=True,
         text=True,
         timeout=300,

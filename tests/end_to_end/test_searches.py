@@ -19,6 +19,8 @@ from experiments.definition import load_experiment
 from experiments.records import read_records
 from experiments.runner.run import run_experiment
 
+pytestmark = pytest.mark.apart
+
 COMMAND = str(Path(sys.executable).with_name("enginebench"))
 
 

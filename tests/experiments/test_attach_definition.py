@@ -257,6 +257,14 @@ def test_spark_is_attached_by_a_variable_or_by_its_own_file(tmp_path):
         assert sources == {"spark": f"spark.master of {defaults}"}
 
 
+@pytest.mark.parametrize("apart", ["\t", " = ", ":", " : ", "="])
+def test_the_master_in_sparks_own_file_is_written_as_java_reads_it(tmp_path, apart):
+    text = f"spark.master.rest.port 1\n  spark.master{apart}{MASTER} \n"
+    (tmp_path / "spark-defaults.conf").write_text(text, encoding="utf-8")
+    asked, _ = attach_from_environment(digits(), {"SPARK_CONF_DIR": str(tmp_path)})
+    assert asked.engines.spark.master == MASTER
+
+
 @pytest.mark.parametrize("master", ["local", "local[4]", "local[*]"])
 def test_sparks_local_mode_in_the_environment_is_no_cluster(master):
     assert attach_from_environment(digits(), {"SPARK_MASTER": master}) == (digits(), {})
@@ -322,6 +330,9 @@ def test_a_secret_that_is_missing_is_refused(tmp_path):
     assert "cannot be read: No such file" in refusal(attach_from_environment, by_file, {})
     file.touch()
     assert "is empty; write the secret" in refusal(attach_from_environment, by_file, {})
+    for content in (b"a\0b", b"\xff\xfe"):
+        file.write_bytes(content)
+        assert "is no text; write the secret" in refusal(attach_from_environment, by_file, {})
 
 
 # a cluster by name

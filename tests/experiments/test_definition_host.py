@@ -69,6 +69,25 @@ def test_the_cores_are_those_of_this_process_and_not_of_the_machine():
         os.sched_setaffinity(0, before)
 
 
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"cpu.max": "150000 100000\n"}, 1),
+        ({"cpu.max": "50000 100000\n"}, 1),
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu/cpu.cfs_quota_us": "100000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({"cpu.max": "100000000 100000\n"}, None),
+    ],
+)
+def test_the_cores_are_the_limit_of_a_container_where_that_is_less(tmp_path, files, cores):
+    for file, content in files.items():
+        path = tmp_path / "sys" / "fs" / "cgroup" / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    assert usable_cores(tmp_path) == (cores or CORES)
+
+
 def test_more_memory_than_there_is_is_refused():
     message = refusal(digits("resources.memory=1000 TiB"))
     assert message.startswith("resources.memory: 1000 TiB are asked for and this machine has ")

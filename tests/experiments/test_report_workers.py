@@ -261,3 +261,21 @@ def test_a_narrow_terminal_shows_what_matters_most_and_breaks_no_number(report):
     ]  # fmt: skip
     wide = as_text(report, 120).splitlines()
     assert any("Written" in line for line in wide if line.startswith("Worker  "))
+
+
+def test_what_stood_at_an_end_is_told_apart_from_what_was_counted_in_the_phase(runs, tmp_path):
+    more = {"jvm_heap_peak_bytes": 90 * MIB, "python_workers": 2, "shuffle_read_bytes": 1000}
+    records = [attached(one, **more) for one in runs.complete(("spark",))]
+    runs.write(tmp_path / "run", records, engines=("spark",), clusters={"spark": {}})
+    (table,) = build_report(tmp_path / "run").tables[0].workers
+    counted, _, levels = table.legend.partition("At its end, or the most since the session began:")
+    assert "shuffle read" in counted
+    assert "jvm heap peak 180 MiB and python workers 4." in levels
+    assert "peak 180" not in counted
+
+
+def test_it_is_said_of_which_phases_the_numbers_of_workers_are(report):
+    (table,) = report.tables
+    assert "is of all phases of one process." in legend(table)
+    assert rows_of(report)["workers_spilled_bytes"].meaning.endswith("In all phases of one process.")
+    assert table.workers[0].about.startswith("What each worker used in its last fit")

@@ -17,6 +17,7 @@ import pytest
 from experiments.runner import protocol
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.apart
 
 MARK = "ENGINEBENCH_PLUGIN_TESTS"
 IRIS = """
