@@ -50,7 +50,10 @@ class Location:
             If it is no URL, or one that holds a name, a password or a key.
         """
         if isinstance(text, Path) or "://" not in text:
-            return cls(str(Path(text).expanduser().absolute()))
+            try:
+                return cls(str(Path(text).expanduser().absolute()))
+            except RuntimeError:
+                raise SpecError("the home folder in it is not known") from None
         parts = _split(text)
         if parts.username is not None and (
             parts.password is not None or parts.scheme not in _WITH_CONTAINER
@@ -60,13 +63,19 @@ class Location:
                 f"show; leave it out, and set it in the environment, as the library that reads "
                 f"{parts.scheme}:// expects"
             )
-        names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
+        said = parse_qsl(parts.query, keep_blank_values=True)
+        names = [name for name, _ in said]
         if parts.fragment or (parts.query and not names):
             raise SpecError(f"the {parts.scheme}:// URL must end with its folder")
         if unknown := [name for name in names if name not in _QUERIES]:
             raise SpecError(
                 f"the {parts.scheme}:// URL must not say {unknown[0]!r}, which may be a secret; "
                 f"behind the ? it may have {', '.join(_QUERIES)}"
+            )
+        if any("@" in value for _, value in said):
+            raise SpecError(
+                f"the {parts.scheme}:// URL has a user or a password behind its ?, which records "
+                f"would show; leave it out, and set it in the environment"
             )
         return cls(parts._replace(path=parts.path.rstrip("/")).geturl())
 

@@ -253,7 +253,12 @@ def read_manifest(location: Location) -> dict[str, Any]:
             f"reads {SCHEMA}; delete the folder and run again."
         )
     described: dict[str, Any] = content
-    sizes = folder.sizes([file["name"] for file in content["files"]])
+    try:
+        sizes = folder.sizes([file["name"] for file in content["files"]])
+    except OSError as exc:
+        raise SpecError(
+            _incomplete(location, f"its files cannot be seen ({headline(exc)})")
+        ) from exc
     for file in content["files"]:
         name = file["name"]
         if name not in sizes:

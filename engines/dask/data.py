@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engines.dask.session import watched
+from engines.dask.session import await_takers, watched
 from engines.errors import EngineFailedError, headline
 from engines.prepared import Rows, read_rows
 from engines.reading import read_here, unseen
@@ -109,17 +109,15 @@ class Everywhere:
         # In a list, for the items of a tuple would be sent one by one. Straight to one worker,
         # which hands it on: the scheduler would have to hold it meanwhile.
         value = [self._make()]
-        (future,) = watched(
-            self._session,
-            lambda: self._session.client.scatter(
-                value,
-                workers=self._session.addresses,
-                broadcast=True,
-                direct=True,
-                hash=False,
-            ),
-            recovers=False,
-        )
+        session = self._session
+
+        def sent() -> Any:
+            await_takers(session)  # all may have died, and their nannies start others
+            return session.client.scatter(
+                value, workers=session.addresses, broadcast=True, direct=True, hash=False
+            )
+
+        (future,) = watched(session, sent, recovers=False)
         return future
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from engines.dask.session import watched
 from engines.threads import largest_pool
 from engines.types import Facts
 from engines.versions import versions
 
 if TYPE_CHECKING:
+    from engines.dask.crew import Worker
     from engines.dask.session import Session
 
 
 def facts(session: Session) -> Facts:
     """Ask every worker, from within one of its tasks, what it may use."""
-    workers = session.crew.workers()
-    pools = session.client.gather(
-        [session.client.submit(largest_pool, workers=[address], pure=False) for address in workers]
-    )
+    # A task for a worker that dies meanwhile is never done
+    workers, pools = watched(session, lambda: _pools(session), recovers=False)
     threads = [worker.threads for worker in workers.values()]
     limits = [worker.memory_bytes for worker in workers.values()]
     native = {f"worker {number}": pool for number, pool in enumerate(pools)}
@@ -41,6 +41,15 @@ def facts(session: Session) -> Facts:
         measured_by=more.get("measured_by", {}),
         warnings=(*more.get("warnings", ()), *_pool_warnings(session, pools)),
     )
+
+
+def _pools(session: Session) -> tuple[dict[str, Worker], list[int]]:
+    """Return the workers, and the largest native pool of each."""
+    workers = session.crew.workers()
+    pools: list[int] = session.client.gather(
+        [session.client.submit(largest_pool, workers=[address], pure=False) for address in workers]
+    )
+    return workers, pools
 
 
 def _pool_warnings(session: Session, pools: list[int]) -> tuple[str, ...]:

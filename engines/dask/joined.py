@@ -73,6 +73,8 @@ class JoinedCrew:
         self._look = looking(place.resource)
         self._seen: tuple[float, dict[str, Worker]] | None = None
         self._known: tuple[str, ...] = ()
+        # Events so far: an answer may be older than one that came while it was on its way
+        self._events = 0
         self.single_fit = {place.resource: 1}
         # Whether the cluster has workers that are not ours
         self.others = False
@@ -107,15 +109,17 @@ class JoinedCrew:
         """
         if self._seen is not None and monotonic() - self._seen[0] < _FRESH:
             return self._seen[1]
+        events = self._events
         found = {address: Worker(**told) for address, told in self._ask(self._look).items()}
         used = {
             address: one for address, one in found.items() if str(one.name) in self._place.names
         }
         self.others = len(used) < len(found)
-        self._losses.alive = set(used)
         self._known = tuple(used) or self._known
         ordered = dict(sorted(used.items(), key=lambda item: in_order(item[1].name)))
-        self._seen = (monotonic(), ordered)
+        if events == self._events:
+            self._losses.alive = set(used)
+            self._seen = (monotonic(), ordered)
         return ordered
 
     @property
@@ -135,15 +139,27 @@ class JoinedCrew:
         return False
 
     def usage(self) -> tuple[WorkerUsage, ...]:
-        """Ask each worker what it used since the session was opened."""
+        """Ask each worker what it used since the session was opened.
+
+        Raises
+        ------
+        WorkerLostError
+            If the scheduler or a worker does not answer.
+        """
         workers = self.workers()
-        told = self._client.sync(
-            self._client._run,  # noqa: SLF001 - Client.run takes no time-out
-            asking(self._place.name),
-            workers=list(workers),
-            on_error="ignore",
-            callback_timeout=ANSWER,
-        )
+        try:
+            told = self._client.sync(
+                self._client._run,  # noqa: SLF001 - Client.run takes no time-out
+                asking(self._place.name),
+                workers=list(workers),
+                on_error="ignore",
+                callback_timeout=ANSWER,
+            )
+        except TimeoutError as exc:
+            raise WorkerLostError(
+                f"dask: the workers of {self.scheduler} did not all say within {ANSWER:g} s what "
+                f"they used: see whether one of them hangs."
+            ) from exc
         return tuple(
             WorkerUsage(worker=f"{worker.name}@{address}", host=host_of(address), **told[address])
             for address, worker in workers.items()
@@ -167,8 +183,11 @@ class JoinedCrew:
         _, message = event
         worker = message["worker"]
         alive = self._losses.alive if self._losses.alive is not None else set()
+        self._events += 1
         self._seen = None
-        if message["action"] == "added":
+        if message["action"] == "other":
+            self.others = True
+        elif message["action"] == "added":
             self._losses.alive = alive | {worker}
         elif message["action"] == "out of memory":
             self._losses.out_of_memory.append(worker)

@@ -29,11 +29,11 @@ def members(
     Raises
     ------
     ClusterError
-        If it does not answer.
+        If it does not answer, or with something else.
     """
     try:
         told = asyncio.run(asyncio.wait_for(_ask(address, certificates, timeout_s), timeout_s))
-    except (OSError, TimeoutError, ValueError) as exc:
+    except (OSError, TimeoutError, ValueError, KeyError, TypeError) as exc:
         raise ClusterError(
             f"dask: the scheduler at {address} does not tell its workers ({headline(exc)}); see "
             f"whether it is up."

@@ -9,6 +9,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
     from engines.dask.joined import Place
@@ -35,8 +36,9 @@ class Watch:
         # Names are kept, for a worker that is gone has none any more
         self.names: dict[str, str] = {}
         self.scheduler: Any = None
-        # XGBoost's trackers that the session started
-        self.trackers: list[Any] = []
+        # In which XGBoost waits for trackers that the session started; one that is done forgets its
+        # tracker, which XGBoost then closes
+        self.trackers: list[threading.Thread] = []
 
     def start(self, scheduler: Any) -> None:
         """Begin to listen."""
@@ -45,9 +47,11 @@ class Watch:
         scheduler.subscribe_topic(self.name, self.client)
 
     def add_worker(self, scheduler: Any, worker: str) -> None:
-        """Tell of a worker that came up."""
-        self.names[worker] = str(scheduler.workers[worker].name)
+        """Tell of a worker that came up, be it one that the session must not use."""
+        name = self.names[worker] = str(scheduler.workers[worker].name)
         self._tell("added", worker)
+        if name not in self.used:
+            scheduler.log_event(self.name, {"action": "other", "worker": worker, "name": name})
 
     def remove_worker(self, scheduler: Any, worker: str, **_: Any) -> None:
         """Tell of a worker that is gone."""
@@ -78,16 +82,17 @@ class Watch:
         for tracker in self.trackers:
             # One whose training broke off waits for its workers for ever, and listens
             with contextlib.suppress(Exception):
-                tracker.free()
+                tracker._target.__self__.free()  # type: ignore[attr-defined]  # noqa: SLF001
         self.trackers.clear()
-        if self.name in scheduler.worker_plugins:
-            await scheduler.unregister_worker_plugin(None, self.name)
         for worker in scheduler.workers.values():
             worker.resources.pop(self.resource, None)
             worker.used_resources.pop(self.resource, None)
         scheduler.resources.pop(self.resource, None)
         scheduler.unsubscribe_topic(self.name, self.client)
         scheduler._broker._topics.pop(self.name, None)  # noqa: SLF001 - it has no public name
+        # Last, for it fails where a worker is just dying
+        if self.name in scheduler.worker_plugins:
+            await scheduler.unregister_worker_plugin(None, self.name)
 
     def _tell(self, action: str, worker: str) -> None:
         name = self.names.get(worker, "?")
@@ -159,19 +164,18 @@ def kept(name: str, start: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that starts a tracker of XGBoost, and keeps it for a session to end."""
 
     def started(*args: Any, dask_scheduler: Any) -> Any:
-        import gc
+        import threading
 
-        from xgboost.tracker import RabitTracker
-
-        before = [one for one in gc.get_objects() if isinstance(one, RabitTracker)]
+        before = threading.enumerate()
         told = start(*args)
         plugin = dask_scheduler.plugins.get(name)
         if plugin is not None:
-            plugin.trackers[:] = [
+            # XGBoost hands nobody its tracker, but a thread that is named after what it calls
+            plugin.trackers[:] = [one for one in plugin.trackers if one.is_alive()] + [
                 one
-                for one in gc.get_objects()
-                if isinstance(one, RabitTracker) and not any(one is other for other in before)
-            ] + plugin.trackers
+                for one in threading.enumerate()
+                if one not in before and "(wait_for)" in one.name
+            ]
         return told
 
     return started

@@ -353,6 +353,11 @@ def warnings_of(attachment: Attachment, runtimes: set[str], own: str) -> tuple[s
             f"could read and change what was sent; start the cluster with a secret, and name it "
             f"(engines.spark.secret_env)."
         )
+    elif not is_loopback(host):
+        found.append(
+            "XGBoost's workers sent each other sums over rows without encryption, which XGBoost "
+            "does not have; Spark's own messages were encrypted."
+        )
     found.extend(
         f"Executors ran on Java {runtime}, and the driver on Java {own}: times and the last digits "
         f"of sums may differ from those of local runs."

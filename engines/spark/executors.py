@@ -15,6 +15,7 @@ from typing import Any
 # seconds between two looks at whether executors died and work stands still
 _PERIOD = 1.0
 _BUS_MILLISECONDS = 10_000
+_END_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -129,9 +130,9 @@ class Watch:
         return tuple(self._lost.values())
 
     def end(self) -> None:
-        """Stop looking."""
+        """Stop looking, also where the JVM answers no more: that is ended after this."""
         self._ending.set()
-        self._thread.join()
+        self._thread.join(_END_SECONDS)
 
     def _run(self) -> None:
         standing_since: float | None = None

@@ -239,4 +239,12 @@ def _runtime(process: psutil.Process) -> str:
 
 def _python_workers(process: psutil.Process) -> int:
     """Count the processes that the daemons below a JVM have forked."""
-    return sum(len(daemon.children()) for daemon in process.children())
+    import psutil
+
+    workers = 0
+    for daemon in process.children():
+        with contextlib.suppress(
+            psutil.Error
+        ):  # it ended meanwhile, which must not end the sampler
+            workers += len(daemon.children())
+    return workers

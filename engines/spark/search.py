@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from engines.errors import SpecError
 from engines.evaluation import Bench, evaluate
 from engines.folds import positions, selected_rows
 from engines.prepared import Rows, read_folds
+from engines.spark import sampler
 from engines.spark.data import ROW_ID, Frame, cached
 from engines.spark.pool import broadcast, unordered
 
@@ -107,4 +109,7 @@ def select(
 def _evaluate(rows: Any, bench: Any, trials: tuple[Trial, ...]) -> list[Score]:
     """Carry out trials, in a Python worker."""
     at = Bench(rows.value, *bench.value.value)
-    return [evaluate(trial, at, f"process {os.getpid()}") for trial in trials]
+    worker = f"process {os.getpid()}"
+    if os.environ.get(sampler.WANTED):  # on a cluster, where machines have processes of one number
+        worker = f"{worker} on {socket.gethostname()}"
+    return [evaluate(trial, at, worker) for trial in trials]

@@ -21,7 +21,14 @@ import psutil
 from engines.errors import SessionError
 from engines.spark import attached, ending
 from engines.spark.jvm import find_java
-from engines.spark.settings import HEAP_SHARE, LEAST_HEAP, LOOPBACK, set_environment, settings
+from engines.spark.settings import (
+    HEAP_SHARE,
+    LEAST_HEAP,
+    LOOPBACK,
+    processors,
+    set_environment,
+    settings,
+)
 from engines.spark.standalone import own_host
 from engines.threads import largest_pool
 from engines.types import Facts
@@ -123,7 +130,7 @@ def start(resources: Resources) -> Session:
         closing.callback(shutil.rmtree, folder, ignore_errors=True)
         closing.callback(_keep_python_state())
         logging.getLogger("XGBoost-PySpark").setLevel(logging.WARNING)  # it tells of every fit
-        closing.callback(_limit_pools(resources.cores))
+        closing.callback(_limit_pools(processors(resources)))
         set_environment(resources, java, folder, here)
 
         asked = settings(resources, heap, folder)

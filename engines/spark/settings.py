@@ -99,7 +99,7 @@ def settings(resources: Resources, heap: int, folder: Path) -> dict[str, str]:
     java_options = (
         f'"-Djava.io.tmpdir={folder / "tmp"}"',
         f'"-Dderby.system.home={folder / "derby"}"',
-        f"-XX:ActiveProcessorCount={_processors(resources)}",
+        f"-XX:ActiveProcessorCount={processors(resources)}",
         "-XX:-UsePerfData",  # its files lie outside of every folder that could be chosen
         # a JVM that lives on after it ran out may hang; its exit code 3 tells the cause
         "-XX:+ExitOnOutOfMemoryError",
@@ -127,8 +127,8 @@ def settings(resources: Resources, heap: int, folder: Path) -> dict[str, str]:
     }
 
 
-def _processors(resources: Resources) -> int:
-    """Return how many processors the JVM may use: an attached one computes next to nothing."""
+def processors(resources: Resources) -> int:
+    """Return how many processors JVM and pools of this machine use: a cluster may have more."""
     if resources.attachment is None:
         return resources.cores
     return min(resources.cores, len(psutil.Process().cpu_affinity()))

@@ -31,9 +31,10 @@ _MEASURED_BY = {
     "shuffle_read_bytes": _TASKS,
     "shuffle_write_bytes": _TASKS,
     "executor_cpu_s": f"{_TASKS}: threads that ran them, without Python and garbage collection",
-    "jvm_heap_peak_bytes": f"Spark, in the metrics of executors, every {HEARTBEAT_SECONDS} s",
-    "python_rss_peak_bytes": f"Spark, from /proc, every {HEARTBEAT_SECONDS} s; shared pages count "
-    "once for each process",
+    "jvm_heap_peak_bytes": f"Spark, in the metrics of executors, every {HEARTBEAT_SECONDS} s, "
+    "since the executor started",
+    "python_rss_peak_bytes": f"Spark, from /proc, every {HEARTBEAT_SECONDS} s, since the executor "
+    "started; shared pages count once for each process",
     "cached_on_disk_bytes": "Spark: rows in its cache that memory had no room for",
     "python_workers": "psutil, at the moment of asking",
 }
@@ -44,7 +45,6 @@ def worker_usage(session: Session, cluster: Cluster) -> tuple[WorkerUsage, ...]:
     samples = _samples(session)
     cluster.store.settle()
     accounts = cluster.log.accounts()
-    slots = max(1, session.workers // max(1, len(samples)))
     return tuple(
         WorkerUsage(
             worker=executor.title,
@@ -53,7 +53,12 @@ def worker_usage(session: Session, cluster: Cluster) -> tuple[WorkerUsage, ...]:
             peak_memory_bytes=sample.peak_memory_bytes,
             read_bytes=sample.read_bytes,
             write_bytes=sample.write_bytes,
-            counters=_counters(executor, sample, accounts.get(executor.number, Account()), slots),
+            counters=_counters(
+                executor,
+                sample,
+                accounts.get(executor.number, Account()),
+                max(1, executor.cores // session.threads),
+            ),
         )
         for executor in cluster.store.executors()
         if executor.alive and (sample := samples.get(executor.number)) is not None

@@ -54,8 +54,6 @@ def asked_storage(
         return Location.parse(text)
     except SpecError as exc:
         raise RequestError(f"{where}: {exc}.") from exc
-    except RuntimeError as exc:
-        raise RequestError(f"{where}: the home folder in it is not known.") from exc
 
 
 def publish(prepared: Prepared, storage: Location) -> Prepared:

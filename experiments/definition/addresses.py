@@ -75,17 +75,18 @@ def host_and_port(address: str) -> tuple[str, int]:
     return parts.hostname or "", parts.port or 0
 
 
-def without_password(text: str) -> str:
-    """Return a text with nothing before the ``@`` of a URL in it."""
-    return re.sub(r"(?<=://)[^/\s]*@", "...@", text)
+def without_secrets(text: str) -> str:
+    """Return a text with nothing before the ``@`` of a URL in it, and no value of a secret."""
+    told = re.sub(r"(?<=://)\S*@", "...@", text)
+    return re.sub(r"(secret(?!_file)\w*[\"']?\s*[=:]\s*)[^\s,}]+", r"\1...", told)
 
 
 def _parse(value: Any, schemes: tuple[str, ...], expected: str) -> str:
     if value == LOCAL:
         return LOCAL
-    if isinstance(value, str) and "@" in value:
+    if isinstance(value, str) and "@" in value:  # not shown, however it is written
         raise ValueError(f"{expected}, without a name or password before the host")
-    refusal = f"{expected}; got {shown(value)}"
+    refusal = f"{expected}; got {without_secrets(shown(value))}"
     if not isinstance(value, str) or not value.isprintable() or " " in value:
         raise ValueError(refusal)
     try:
@@ -100,8 +101,13 @@ def _parse(value: Any, schemes: tuple[str, ...], expected: str) -> str:
 
 def _is_bare(parts: SplitResult) -> bool:
     """Say whether there is one host, and nothing behind the port."""
+    host = parts.hostname or ""
+    try:
+        host.encode("idna")  # as it is looked up
+    except UnicodeError:  # a label is empty or too long
+        return False
     bare = not (parts.path or parts.query or parts.fragment)
-    return bool(parts.hostname) and "," not in parts.netloc and bare
+    return bool(host) and "," not in parts.netloc and bare
 
 
 def _schema(schemes: tuple[str, ...], example: str) -> WithJsonSchema:

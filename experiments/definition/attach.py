@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -31,6 +33,8 @@ _DASK_TLS: Final = {
     "key": "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY",
 }
 _DEFAULTS_FILE: Final = "spark-defaults.conf"
+# a key and its value as in all properties of Java: apart by white space, '=' or ':'
+_MASTER_LINE: Final = re.compile(r"\s*spark\.master(?:\s*[=:]\s*|\s+)(?P<master>.*)")
 
 
 class ClusterAddresses(Protocol):
@@ -221,7 +225,8 @@ def _dask_keys(options: DaskOptions, environ: Mapping[str, str]) -> tuple[dict[s
     if address is None and (text := environ.get(DASK_VARIABLE, "").strip()):
         # Dask itself takes an address without a scheme for tcp
         whole = text if "://" in text else f"tcp://{text}"
-        address, source = _parsed(parse_dask_address, whole, DASK_VARIABLE), DASK_VARIABLE
+        address = _parsed(parse_dask_address, whole, DASK_VARIABLE, "engines.dask.address")
+        source = DASK_VARIABLE
     keys: dict[str, Any] = {"address": address}
     if address is not None and address.startswith("tls://"):
         files = {key: environ.get(name, "") for key, name in _DASK_TLS.items()}
@@ -241,7 +246,7 @@ def _spark_keys(options: SparkOptions, environ: Mapping[str, str]) -> tuple[dict
     if master is None:
         text, source = _spark_master(environ)
         if text and text.partition("[")[0] != LOCAL:  # local[4] is no cluster
-            master = _parsed(parse_spark_master, text, source)
+            master = _parsed(parse_spark_master, text, source, "engines.spark.master")
     keys: dict[str, Any] = {"master": master}
     told = options.secret_env or options.secret_file
     if master not in {None, LOCAL} and not told:
@@ -267,17 +272,18 @@ def _spark_master(environ: Mapping[str, str]) -> tuple[str, str]:
             return "", ""
         # as in all properties of Java, the last one counts
         for line in reversed(lines):
-            key, _, value = line.strip().replace("=", " ", 1).partition(" ")
-            if key == "spark.master":
-                return value.strip().removeprefix("=").strip(), f"spark.master of {file}"
+            if found := _MASTER_LINE.fullmatch(line):
+                return found["master"].strip(), f"spark.master of {file}"
     return "", ""
 
 
-def _parsed(parse: Callable[[Any], str], text: str, source: str) -> str:
+def _parsed(parse: Callable[[Any], str], text: str, source: str, key: str) -> str:
     try:
         return parse(text)
     except ValueError as exc:
-        raise RequestError(f"{source}: {exc}.") from None
+        raise RequestError(
+            f"{source}: {exc}; change it, or set {key}, which counts more."
+        ) from None
 
 
 def _with_keys(
@@ -344,13 +350,17 @@ def _secret(options: SparkOptions, environ: Mapping[str, str]) -> str | None:
         return secret
     if options.secret_file is None:
         return None
-    secret = _read(options.secret_file, "engines.spark.secret_file").decode(errors="replace")
-    if not secret.strip():
+    content = _read(options.secret_file, "engines.spark.secret_file")
+    text: str | None = None
+    with suppress(UnicodeDecodeError):
+        text = content.decode().strip()
+    if not text or "\0" in text:  # which no variable of an environment can hold
+        wrong = "is empty" if text == "" else "is no text"
         raise RequestError(
-            f"engines.spark.secret_file: {shown(options.secret_file)} is empty; write the secret "
+            f"engines.spark.secret_file: {shown(options.secret_file)} {wrong}; write the secret "
             "of the cluster into it."
         )
-    return secret.strip()
+    return text
 
 
 def _read(file: str, key: str) -> bytes:

@@ -21,6 +21,11 @@ DEFAULT_MEMORY_BYTES = 4 * 2**30
 
 # where a container's limit is written: control groups version 2, then version 1
 _LIMIT_FILES = ("sys/fs/cgroup/memory.max", "sys/fs/cgroup/memory/memory.limit_in_bytes")
+# microseconds of CPU time, and in how many of them
+_CPU_LIMIT_FILES = (
+    ("sys/fs/cgroup/cpu.max",),
+    ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "sys/fs/cgroup/cpu/cpu.cfs_period_us"),
+)
 
 
 def check_host(experiment: Experiment) -> None:
@@ -114,9 +119,25 @@ def granted_memory(experiment: Experiment) -> int:
     return min(max([DEFAULT_MEMORY_BYTES, *needed]), usable_memory())
 
 
-def usable_cores() -> int:
-    """Return the number of CPUs that this process may use."""
-    return len(os.sched_getaffinity(0))
+def usable_cores(root: Path = Path("/")) -> int:
+    """Return the number of CPUs that this process may use, or the limit of the container if less.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        Where the limits are looked up.
+    """
+    cores = len(os.sched_getaffinity(0))
+    for files in _CPU_LIMIT_FILES:
+        try:
+            text = " ".join((root / file).read_text(encoding="ascii") for file in files)
+            quota, period = map(int, text.split())
+        except (OSError, ValueError):  # another version of control groups, or "max"
+            continue
+        if quota > 0 and period > 0:
+            # with more threads than that, all of them are made to wait
+            cores = min(cores, max(1, quota // period))
+    return cores
 
 
 def usable_memory(root: Path = Path("/")) -> int:

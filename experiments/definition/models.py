@@ -244,8 +244,10 @@ class Experiment(Section):
         asked = self.model_dump(mode="json", exclude={*_TEXTS, "storage"})
         for name, options in self.engines.selected().items():
             if isinstance(options, ClusterOptions):
-                for key in options.place:
-                    asked["engines"][name].pop(key, None)
+                of_points = asked["sweep"].get(f"engines.{name}", ())
+                for written in (asked["engines"][name], *filter(None, of_points)):
+                    for key in options.place:
+                        written.pop(key, None)
         text = json.dumps(asked, sort_keys=True, separators=(",", ":"))
         return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from experiments.definition.addresses import without_password
+from experiments.definition.addresses import without_secrets
 from experiments.definition.engines import EnginesOptions
 from experiments.definition.models import default_split
 from experiments.definition.reading import Document, Place, Problem, read_value, refuse
@@ -74,7 +74,7 @@ def with_overrides(document: Document, overrides: Sequence[str]) -> Document:
         If one has no such form, its value is no YAML, or it goes below a value that is no section.
     """
     for override in overrides:
-        told = without_password(override)
+        told = without_secrets(override)
         label = f"--set {told if told.isprintable() else shown(told)}"
         key, equals, text = override.partition("=")
         path = split_key(key.strip())

@@ -96,6 +96,7 @@ class SampleLog:
         self._seconds = seconds
         self._pending: Sample | None = None
         self._written_s = 0.0
+        self._last_s = 0.0
         self._phase: str | None = None
         self.repeat = 0
         self.problem = ""
@@ -111,8 +112,10 @@ class SampleLog:
 
     def add(self, phase: str | None, usage: Usage) -> None:
         """Take a sample; `phase` is None between phases."""
+        # time that turns out not to count takes the clock back, and no reader looks for that
+        self._last_s = max(self._last_s, self._seconds())
         sample = Sample(
-            seconds=self._seconds(),
+            seconds=self._last_s,
             repeat=self.repeat,
             phase=phase or "",
             cpu_s=usage.cpu_s,

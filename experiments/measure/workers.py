@@ -9,8 +9,8 @@ from experiments.records import WorkerShare
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# counters that are no sums over time: so many there are
-_LEVELS = frozenset({"python_workers", "threads"})
+# counters that are no sums over time, but tell what there is now
+_LEVELS = frozenset({"python_workers", "threads", "cached_on_disk_bytes"})
 
 
 def shares(
@@ -34,6 +34,11 @@ def shares(
     return tuple(_share(known.get(one["worker"], {}), one) for one in after)
 
 
+def is_level(counter: str) -> bool:
+    """Tell whether a counter says how much there is, or was at most since the session started."""
+    return counter in _LEVELS or "peak" in counter
+
+
 def _share(then: Mapping[str, Any], now: Mapping[str, Any]) -> WorkerShare:
     counted = then.get("counters", {})
     return WorkerShare(
@@ -53,6 +58,6 @@ def _share(then: Mapping[str, Any], now: Mapping[str, Any]) -> WorkerShare:
 
 def _counted(name: str, then: float | None, now: float | None) -> float | None:
     """Return what was counted in between; of what goes up and down, what it is now."""
-    if now is None or name in _LEVELS or "peak" in name:
+    if now is None or is_level(name):
         return now
     return max(0.0, now - (then or 0.0))

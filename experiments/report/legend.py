@@ -154,7 +154,8 @@ def _of_clusters(rows: Mapping[str, Row]) -> Iterable[str]:
     yield (
         "On a cluster, CPU time, memory and storage are those of this machine's processes and of "
         "the workers together; peak memory is the sum of their peaks, which need not have been at "
-        "the same moment."
+        "the same moment. What all workers spilled, sent, received and spent on garbage "
+        "collection, and the most memory on one, is of all phases of one process."
     )
     if any(cell.text == UNKNOWN for row in rows.values() for cell in row.cells):
         yield UNKNOWN_MEANING

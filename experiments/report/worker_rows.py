@@ -84,7 +84,7 @@ def _counter_row(rows: Rows, name: str) -> Row:
         return attached.counter_of(child, name)
 
     key, label = f"workers_{name}", f"{attached.label_of(name)}, all workers"
-    unit, meaning = attached.unit_of(name), _COUNTED[name]
+    unit, meaning = attached.unit_of(name), f"{_COUNTED[name]} In all phases of one process."
     row = rows.make(
         key, label, unit, lambda column: column.of_child(of_child), meaning, blank=True
     ) or Row(key, label, unit, tuple(Cell() for _ in rows.columns), meaning)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from experiments.measure.workers import is_level
 from experiments.report import attached, numbers
 from experiments.report.columns import name_among, total
 from experiments.report.wording import joined
@@ -155,10 +156,15 @@ def _legend(column: Column, shares: Sequence[WorkerShare]) -> Iterable[str]:
     if len(shares) > 1:
         yield _SUM_OF_PEAKS
     over = _over(shares, total)
-    own = [name for name in over if name not in _HEADS]
-    if own:
-        told = joined([f"{attached.label_of(name)} {_text(name, over[name])}" for name in own])
-        yield f"Counted by this engine alone, over all workers: {told}."
+    own = {
+        name: f"{attached.label_of(name)} {_text(name, value)}"
+        for name, value in over.items()
+        if name not in _HEADS
+    }
+    if counted := [told for name, told in own.items() if not is_level(name)]:
+        yield f"Counted by this engine alone, over all workers: {joined(counted)}."
+    if levels := [told for name, told in own.items() if is_level(name)]:
+        yield f"At its end, or the most since the session began: {joined(levels)}."
     if any(value is None for value in over.values()):
         yield attached.UNKNOWN_MEANING
     by: dict[str, list[str]] = {}

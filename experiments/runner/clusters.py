@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.definition import granted
@@ -15,12 +12,13 @@ from experiments.definition.host import engine_cores, granted_cores, granted_mem
 from experiments.errors import RequestError
 from experiments.runner.events import Granted, Joining
 from experiments.runner.host import usable_cpus
-from experiments.runner.interrupts import uninterrupted
+from experiments.runner.scratch import Scratch
 from experiments.runner.supervise import supervise
 from experiments.runner.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from engines.types import Attachment
     from experiments.definition import Experiment
@@ -181,8 +179,7 @@ def _grant(experiment: Experiment, name: str, source: str, tell: OnEvent) -> Gra
 def _join(experiment: Experiment, name: str, attachment: Attachment, source: str) -> dict[str, Any]:
     """Return what an engine says of a cluster from a process of its own, which then leaves."""
     ended: list[Repeat] = []
-    scratch = Path(tempfile.mkdtemp(prefix="enginebench-"))
-    try:
+    with Scratch() as scratch:
         task = _task(experiment, name, attachment, scratch)
         task_file = scratch / "task.json"
         task.write(task_file)
@@ -197,9 +194,6 @@ def _join(experiment: Experiment, name: str, attachment: Attachment, source: str
             on_event=_ignore_event,
             secrets_of=child_secrets(experiment, name, os.environ),
         )
-    finally:
-        with uninterrupted():
-            shutil.rmtree(scratch, ignore_errors=True)
     facts = ended[-1].content.get("facts")
     if isinstance(facts, dict):
         return facts

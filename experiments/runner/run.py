@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from experiments.definition import check_host
@@ -27,6 +24,7 @@ from experiments.runner.plan import make_plan
 from experiments.runner.predictions import write_centers
 from experiments.runner.ready import make_ready
 from experiments.runner.scoring import Scorer
+from experiments.runner.scratch import Scratch
 from experiments.runner.searches import Searches
 from experiments.runner.supervise import Repeat, always, supervise
 from experiments.runner.task import SearchTask, Task
@@ -34,6 +32,7 @@ from experiments.search.log import CandidateLog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from engines.prepared import Prepared
     from experiments.definition import Experiment
@@ -215,7 +214,7 @@ def run_child(
         append_record(folder.records, made)
         tell(RecordWritten(made))
 
-    with _Scratch() as scratch:
+    with Scratch() as scratch:
         size = books.joined.size(ready.experiment, item.engine)
         task = _task(item, ready, size, folder.predictions / item.name, scratch)
         if repeats is not None:
@@ -287,18 +286,6 @@ def _search_task(ready: ReadyPoint) -> SearchTask | None:
         parallel_over=search.parallel_over,
         time_budget_s=options.time_budget,
     )
-
-
-class _Scratch:
-    """A folder for one child's temporary files, gone with it whatever it left inside."""
-
-    def __enter__(self) -> Path:
-        self._path = Path(tempfile.mkdtemp(prefix="enginebench-"))
-        return self._path
-
-    def __exit__(self, *exc_info: object) -> None:
-        with uninterrupted():
-            shutil.rmtree(self._path, ignore_errors=True)
 
 
 def _describe(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engines.monte_carlo import Estimate
-from experiments.definition.host import granted_cores
+from experiments.definition.host import granted, granted_cores
 from experiments.metrics import PredictionsError, adjusted_rand, score
 from experiments.metrics.scoring import unanswered
 from experiments.metrics.simulation import score_estimate
@@ -96,7 +96,7 @@ class Scorer:
             warnings=(
                 *warnings,
                 *content.get("notes", ()),
-                *_grants(ready, content.get("facts")),
+                *_grants(ready, item.engine, content.get("facts")),
                 *repeat.warnings,
             ),
             null_run=item.null_run,
@@ -173,7 +173,7 @@ def _learned(ready: ReadyPoint, repeat: Repeat, search: Search | None) -> dict[s
     return found
 
 
-def _grants(ready: ReadyPoint, facts: dict[str, Any] | None) -> tuple[str, ...]:
+def _grants(ready: ReadyPoint, engine: str, facts: dict[str, Any] | None) -> tuple[str, ...]:
     """Return a sentence for each way in which an engine had more or less than was asked."""
     if not facts:
         return ()
@@ -181,6 +181,16 @@ def _grants(ready: ReadyPoint, facts: dict[str, Any] | None) -> tuple[str, ...]:
     asked = granted_cores(ready.experiment)
     if facts["cores"] != asked:
         found.append(f"It had {facts['cores']} cores, and {asked} were asked for.")
+    options = ready.experiment.engines.attached.get(engine)
+    if options is not None and (options.workers or options.threads_per_worker):
+        # a cluster has the workers that it has, also at each point of a sweep over them
+        had = facts["workers"], facts["threads_per_worker"]
+        meant = granted(ready.experiment, engine)
+        if had != meant:
+            found.append(
+                f"Its workers times their threads were {had[0]} x {had[1]}, and {meant[0]} x "
+                f"{meant[1]} were asked for."
+            )
     for process, threads in facts["native_threads"].items():
         allowed = facts["cores"] if process == "driver" else facts["threads_per_worker"]
         if threads > allowed:

@@ -271,6 +271,8 @@ class _Child:
                 self._answer(report, arrived)
 
     def _answer(self, report: dict[str, Any], arrived: float) -> None:
+        # asking the workers of a cluster is measuring, and no part of what is measured
+        self._waited_s += report.get("asked_s", 0.0)
         match report["report"]:
             case "phase begin":
                 self._begin(report)
@@ -286,8 +288,6 @@ class _Child:
                 self._done = True
         with suppress(BrokenPipeError):
             os.write(self._answers, b"\n")
-        # asking the workers of a cluster is measuring, and no part of what is measured
-        self._waited_s += report.get("asked_s", 0.0)
         self._waited_s += time.perf_counter() - arrived
 
     def _begin(self, report: dict[str, Any]) -> None:

@@ -99,6 +99,34 @@ def test_what_ran_before_there_were_clusters_has_the_digest_that_it_had(name):
     assert load_experiment(name, variant="reference").digest == known
 
 
+@pytest.mark.parametrize(
+    "override",
+    [
+        "engines.dask.address=[tcp://me:hunter2@10.0.0.5:8786]",
+        "engines.spark.secret=hunter2",
+        "engines.spark={secret: 'hunter2'}",
+        "engines.spark.secret_env=hunter2!",
+        "storage=s3://me:hun/hunter2@bucket/folder",
+        "storage=s3://bucket/folder?endpoint_override=http://me:hunter2@host",
+    ],
+)
+def test_no_refusal_repeats_a_secret(override):
+    assert "hunter2" not in refusal(digits, override)
+
+
+def test_a_home_folder_that_is_not_known_is_refused():
+    assert refusal(digits, "storage=~nobody-of-that-name/x").endswith(
+        "storage: the home folder in it is not known."
+    )
+
+
+def test_the_environment_changes_nothing_of_what_is_asked():
+    asked = digits("sweep={engines.dask: [{workers: 1}, {workers: 2}]}", "resources.cores=2")
+    attached, _ = attach_from_environment(asked, {"DASK_SCHEDULER_ADDRESS": TCP})
+    assert attached.sweep != asked.sweep
+    assert attached.digest == asked.digest
+
+
 def test_where_it_is_computed_is_no_part_of_what_is_asked(files):
     placed = digits(f"engines.dask.address={TLS}", tls(files), "engines.spark.master=local")
     assert placed.digest == digits().digest
@@ -129,6 +157,7 @@ def test_masters_that_are_not_standalone_are_refused(master):
     [
         "engines.dask.address=tcp://me:hunter2@10.0.0.5:8786",
         "engines.spark.master=spark://me:hunter2@10.0.0.5:7077",
+        "engines.spark.master=spark://me:hun/hunter2@10.0.0.5:7077",
     ],
 )
 def test_a_password_in_an_address_is_refused_and_not_repeated(override):

@@ -202,6 +202,12 @@ def log_samples(path, samples):
     return read_samples(path)
 
 
+def test_samples_never_go_back_in_time(tmp_path):
+    samples = [(0.0, "fit", 5), (2.0, "fit", 7), (1.0, None, 6), (1.5, "predict", 6)]
+    read = log_samples(tmp_path / "s.csv", samples)
+    assert [one.seconds for one in read] == [0.0, 2.0, 2.0, 2.0]
+
+
 def test_samples_are_read_back_with_their_phase(tmp_path):
     read = log_samples(tmp_path / "s.csv", [(0.0, "start", 5), (1.0, "start", 7), (2.0, None, 6)])
     assert [(one.seconds, one.phase, one.memory_bytes) for one in read] == [

@@ -277,5 +277,7 @@ def test_what_stood_at_an_end_is_told_apart_from_what_was_counted_in_the_phase(r
 def test_it_is_said_of_which_phases_the_numbers_of_workers_are(report):
     (table,) = report.tables
     assert "is of all phases of one process." in legend(table)
-    assert rows_of(report)["workers_spilled_bytes"].meaning.endswith("In all phases of one process.")
+    assert rows_of(report)["workers_spilled_bytes"].meaning.endswith(
+        "In all phases of one process."
+    )
     assert table.workers[0].about.startswith("What each worker used in its last fit")
