@@ -209,8 +209,8 @@ def _too_few(attachment: Attachment, workers: Mapping[str, Worker], resources: R
     return (
         f"dask: the cluster at {attachment.address} has {len(workers)} of the "
         f"{_count(resources.workers, 'worker')} asked for after {attachment.wait_s:g} s, and "
-        f"{threads} of {_count(resources.cores, 'core')}: start more workers, or ask for fewer "
-        f"cores."
+        f"{threads} of {_count(resources.cores, 'core')}: start more workers, ask for fewer "
+        f"cores, or set resources.allow_unequal: true."
     )
 
 

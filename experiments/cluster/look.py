@@ -113,7 +113,8 @@ def as_text(found: tuple[ClusterStatus, ...]) -> str:
             if engine in one.workers:
                 there = one.workers[engine]
                 cores = sum(member.cores for member in there)
-                line += f"  {len(there)} of {cluster.workers} workers registered, {cores} cores"
+                what = "core" if cores == 1 else "cores"
+                line += f"  {len(there)} of {cluster.workers} workers registered, {cores} {what}"
             lines.append(line)
         width = max((len(part.name) for part in one.parts), default=0)
         for part in one.parts:

@@ -82,6 +82,7 @@ def without_secrets(text: str) -> str:
 
 
 def _parse(value: Any, schemes: tuple[str, ...], expected: str) -> str:
+    example = 8786 if schemes is DASK_SCHEMES else 7077  # where each listens unless told otherwise
     if value == LOCAL:
         return LOCAL
     if isinstance(value, str) and "@" in value:  # not shown, however it is written
@@ -94,6 +95,8 @@ def _parse(value: Any, schemes: tuple[str, ...], expected: str) -> str:
         port = parts.port
     except ValueError:  # brackets without an end, or a port that is no number or too large
         raise ValueError(refusal) from None
+    if parts.scheme in schemes and port is None and _is_bare(parts):
+        raise ValueError(f"needs a port, such as {value}:{example}; got {shown(value)}")
     if parts.scheme not in schemes or not port or port > _MOST_PORTS or not _is_bare(parts):
         raise ValueError(refusal)
     return value

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.definition import granted
 from experiments.definition.attach import attachment_of, child_secrets
-from experiments.definition.host import engine_cores, granted_cores, granted_memory
+from experiments.definition.host import (
+    engine_cores,
+    fits_at_a_time,
+    granted_cores,
+    granted_memory,
+)
 from experiments.errors import RequestError
 from experiments.runner.events import Granted, Joining
 from experiments.runner.host import usable_cpus
@@ -85,6 +90,22 @@ class Joined:
         if grant is None or not experiment.resources.allow_unequal:
             return granted(experiment, name)
         return grant.workers, grant.threads_per_worker
+
+    def fits_at_a_time(self, experiment: Experiment, name: str) -> int:
+        """Return how many candidates of a search an engine fits at a time, each on one worker."""
+        if attachment_of(experiment, name) is None:
+            return fits_at_a_time(experiment, name)
+        return self.size(experiment, name)[0]
+
+    def worker_memory(self, experiment: Experiment) -> int:
+        """Return the memory of a worker, in bytes, on the engine where a worker has the least."""
+        shares = []
+        for name in experiment.engines.selected():
+            grant = self.grants.get(_asked(experiment, name))
+            elsewhere = grant is not None and grant.address is not None
+            memory = grant.memory_bytes if grant and elsewhere else granted_memory(experiment)
+            shares.append(memory // self.fits_at_a_time(experiment, name))
+        return min(shares)
 
 
 def join_clusters(experiment: Experiment, sources: Mapping[str, str], tell: OnEvent) -> Joined:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from experiments.definition import Experiment
     from experiments.definition.search import SearchOptions
     from experiments.metrics.catalogue import Kind
+    from experiments.runner.clusters import Joined
     from experiments.runner.search_plan import ReadySearch
 
 # more than most machines have cores, so that the same data is prepared for most of them
@@ -112,8 +113,11 @@ def make_ready(
     point: dict[str, Any],
     experiment: Experiment,
     on_progress: Callable[[int, int | None], None],
+    joined: Joined | None = None,
 ) -> ReadyPoint:
     """Prepare the data of one point, and refuse what cannot be run on it.
+
+    `joined` says what the engines get that join a cluster; without it they get what is asked for.
 
     Raises
     ------
@@ -141,7 +145,7 @@ def make_ready(
     task = _task(spec, prepared)
     if isinstance(spec, XGBoostSpec):
         spec = _resolved(spec, task)
-    search = _search(experiment, spec, task, prepared)
+    search = _search(experiment, spec, task, prepared, joined)
     answers = _answers(spec, task, search)
     names = _metrics(experiment, spec, task, prepared, answers)
     searched = None
@@ -288,7 +292,11 @@ def _metrics(
 
 
 def _search(
-    experiment: Experiment, spec: Spec, task: ScoredTask, prepared: Prepared
+    experiment: Experiment,
+    spec: Spec,
+    task: ScoredTask,
+    prepared: Prepared,
+    joined: Joined | None,
 ) -> ReadySearch | None:
     """Return what is searched, its scoring still to be checked."""
     options = experiment.search
@@ -296,7 +304,7 @@ def _search(
         return None
     scoring = options.scoring or (default_scoring(_kind(spec), task),)
     n_classes = len(prepared.classes) if task in {"binary", "multiclass"} else 0
-    return plan_search(experiment, options, prepared, tuple(scoring), n_classes)
+    return plan_search(experiment, options, prepared, tuple(scoring), n_classes, joined=joined)
 
 
 def _check(

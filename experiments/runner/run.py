@@ -97,7 +97,7 @@ def run_experiment(
     check_host(experiment)
     joined = join_clusters(experiment, {**found, **(sources or {})}, tell)
     points = [
-        make_ready(point, at_point, lambda done, total: tell(Preparing(done, total)))
+        make_ready(point, at_point, lambda done, total: tell(Preparing(done, total)), joined)
         for point, at_point in experiment.points()
     ]
     folder = make_run_folder(experiment.name, output)
@@ -198,7 +198,8 @@ def run_child(
     """
     folder = books.folder
     candidates = books.candidates_of(item)
-    searches = Searches(item, ready, candidates, tell)
+    at_a_time = books.joined.fits_at_a_time(ready.experiment, item.engine)
+    searches = Searches(item, ready, candidates, tell, at_a_time=at_a_time)
 
     def on_repeat(repeat: Repeat, scored: bool) -> None:
         search = searches.ended(repeat)

@@ -180,7 +180,8 @@ def _grants(ready: ReadyPoint, engine: str, facts: dict[str, Any] | None) -> tup
     found = []
     asked = granted_cores(ready.experiment)
     if facts["cores"] != asked:
-        found.append(f"It had {facts['cores']} cores, and {asked} were asked for.")
+        cores = "1 core" if facts["cores"] == 1 else f"{facts['cores']} cores"
+        found.append(f"It had {cores}, and {asked} were asked for.")
     options = ready.experiment.engines.attached.get(engine)
     if options is not None and (options.workers or options.threads_per_worker):
         # a cluster has the workers that it has, also at each point of a sweep over them

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from engines.errors import SpecError
 from engines.strategies import Rung, smallest_rows
-from experiments.definition.host import fits_at_a_time, granted_memory
 from experiments.errors import RequestError
+from experiments.runner.clusters import Joined
 
 if TYPE_CHECKING:
     from engines.prepared import Prepared
@@ -60,6 +60,8 @@ def plan_search(
     prepared: Prepared,
     scoring: tuple[str, ...],
     n_classes: int,
+    *,
+    joined: Joined | None = None,
 ) -> ReadySearch:
     """Draw the candidates, lay out the rungs and choose what works in parallel.
 
@@ -75,6 +77,8 @@ def plan_search(
         Metrics on the held-out folds.
     n_classes : int
         Classes to learn; 0 where the workload is no classification.
+    joined : Joined, optional
+        What the engines get that join a cluster.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def plan_search(
         If the data is not fit for what is asked.
     """
     candidates = tuple(options.draw())
-    parallel_over, why = _parallel_over(experiment, options, prepared)
+    parallel_over, why = _parallel_over(experiment, options, prepared, joined or Joined())
     return ReadySearch(
         candidates=candidates,
         rungs=_rungs(options, prepared, len(candidates), n_classes),
@@ -122,15 +126,14 @@ def _rungs(
 
 
 def _parallel_over(
-    experiment: Experiment, options: SearchOptions, prepared: Prepared
+    experiment: Experiment, options: SearchOptions, prepared: Prepared, joined: Joined
 ) -> tuple[Literal["candidates", "rows"], str]:
     """Return what works in parallel, and why, for all engines alike."""
     if options.parallel_over == "rows":
         return "rows", "asked for"
     width = 4 if prepared.dtype == "float32" else 8
     rows = prepared.counts["train"] * prepared.n_features * width
-    at_a_time = [fits_at_a_time(experiment, name) for name in experiment.engines.selected()]
-    share = granted_memory(experiment) // max(at_a_time)
+    share = joined.worker_memory(experiment)
     if options.parallel_over == "candidates":
         if rows > share:
             raise RequestError(

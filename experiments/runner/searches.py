@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from experiments.definition.host import fits_at_a_time
 from experiments.records import point_key
 from experiments.runner.events import CandidateScored, PhaseStarted
 from experiments.search.log import SearchKey
@@ -34,11 +33,20 @@ class Searches:
         Told of each candidate that is done.
     """
 
-    def __init__(self, item: PlanItem, ready: ReadyPoint, log: CandidateLog, tell: OnEvent) -> None:
+    def __init__(
+        self,
+        item: PlanItem,
+        ready: ReadyPoint,
+        log: CandidateLog,
+        tell: OnEvent,
+        *,
+        at_a_time: int,
+    ) -> None:
         self._item = item
         self._ready = ready
         self._log = log
         self._tell = tell
+        self._at_a_time = at_a_time
         self._searches: dict[int, Search] = {}
         self._began: dict[int, float] = {}
         self._done: dict[int, int] = {}
@@ -92,7 +100,6 @@ class Searches:
             round=item.round,
             repeat=repeat,
         )
-        at_a_time = fits_at_a_time(ready.experiment, item.engine)
         return self._log.begin(
             key,
             {
@@ -105,7 +112,7 @@ class Searches:
                 "refit": planned.refit,
                 "parallel_over": planned.parallel_over,
                 "why": planned.why,
-                "slots": at_a_time if planned.parallel_over == "candidates" else 1,
+                "slots": self._at_a_time if planned.parallel_over == "candidates" else 1,
             },
         )
 

@@ -136,7 +136,7 @@ def test_where_it_is_computed_is_no_part_of_what_is_asked(files):
 @pytest.mark.parametrize(
     "address",
     [
-        "10.0.0.5:8786", "ucx://10.0.0.5:8786", "tcp://10.0.0.5", "tcp://:8786", "tcp://a:0",
+        "10.0.0.5:8786", "ucx://10.0.0.5:8786", "tcp://:8786", "tcp://a:0",
         "tcp://a:70000", "tcp://a:b", "tcp://a:1/x", "tcp://[::1:1", "tcp://a:1,b:2", "12", "''",
         "'tcp://a :1'",
     ],
@@ -146,7 +146,14 @@ def test_what_is_no_address_of_a_scheduler_is_refused(address):
     assert "engines.dask.address: must be the address of a Dask scheduler" in message
 
 
-@pytest.mark.parametrize("master", ["yarn", "k8s://a:1", "local[2]", "spark://a", TCP])
+def test_an_address_without_a_port_is_shown_with_one():
+    dask = refusal(digits, "engines.dask.address=tcp://10.0.0.5")
+    assert "engines.dask.address: needs a port, such as tcp://10.0.0.5:8786; got" in dask
+    spark = refusal(digits, "engines.spark.master=spark://a")
+    assert "engines.spark.master: needs a port, such as spark://a:7077; got" in spark
+
+
+@pytest.mark.parametrize("master", ["yarn", "k8s://a:1", "local[2]", TCP])
 def test_masters_that_are_not_standalone_are_refused(master):
     message = refusal(digits, f"engines.spark.master={master}")
     assert "engines.spark.master: must be a standalone master of Spark" in message

@@ -215,6 +215,10 @@ def test_a_cluster_of_another_size_is_joined_only_with_leave_to_be_unequal(clust
     # its processes then ask for what is there
     assert joined.size(asked, "dask") == (1, 2)
     assert joined.size(asked, "sklearn") == (1, 1)
+    # and a search is told by what is there: fits at a time, and the memory of a worker
+    assert joined.fits_at_a_time(asked, "dask") == 1
+    assert joined.fits_at_a_time(asked, "sklearn") == 1
+    assert joined.worker_memory(asked) == given["dask"]["memory_bytes"] <= 2**30
 
 
 def test_a_cluster_that_does_not_answer_is_one_sentence_in_time_and_leaves_nothing(

@@ -351,11 +351,11 @@ def test_what_an_engine_had_otherwise_than_asked_is_a_footnote_of_its_column(run
     records = runs.complete()
     for record in records:
         if record["engine"] == "dask":
-            record["warnings"] = ["It had 1 cores, and 2 were asked for."]
+            record["warnings"] = ["It had 1 core, and 2 were asked for."]
             record["facts"]["cores"] = 1
     report = build(runs, tmp_path, records)
     texts = [report.footnotes[mark - 1] for mark in report.tables[0].heads[1].marks]
-    assert "Dask: It had 1 cores, and 2 were asked for." in texts
+    assert "Dask: It had 1 core, and 2 were asked for." in texts
     assert not any("core" in warning for warning in report.warnings)
 
 

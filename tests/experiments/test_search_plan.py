@@ -189,7 +189,7 @@ def test_a_task_survives_its_file(experiment, tmp_path):
         "search={strategy: halving, space: {max_depth: [2, 3, 4]}, folds: 3, "
         "resource: n_estimators, max_resources: 9, time_budget: 5 min}",
     )
-    task = _task(PlanItem(0, 0, "dask"), ready(asked), tmp_path / "predictions", tmp_path)
+    task = _task(PlanItem(0, 0, "dask"), ready(asked), (2, 1), tmp_path / "predictions", tmp_path)
     task.write(tmp_path / "task.json")
     again = Task.read(tmp_path / "task.json")
     assert again == task
