@@ -41,7 +41,7 @@ types: install ## check types
 	@$(BIN)/mypy
 
 unit: install ## run the tests, two at a time
-	@$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/pytest --numprocesses 2 --no-loadscope-reorder
 
 attached: install ## run the contract again, on engines that join a cluster of two workers each
 	@$(BIN)/pytest tests/contract --attached

@@ -34,6 +34,13 @@ COMMAND = str(Path(sys.executable).with_name("enginebench"))
 CORES = 2
 MEMORY_BYTES = 3 * 2**30
 CLUSTERED = ("dask", "spark")
+# files whose tests share nothing slow with their neighbours
+APART = (
+    "tests/end_to_end/test_catalogue_numbers.py",
+    "tests/end_to_end/test_outcomes.py",
+    "tests/end_to_end/test_searches.py",
+    "tests/plugin/test_pytest_plugin.py",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,8 +60,6 @@ def pytest_configure(config: pytest.Config) -> None:
     The plugin leaves out engines that are not installed; here one is a failure. What is kept from
     one run to the next lies with what pytest keeps, and not in the cache of who runs the tests.
     """
-    config.addinivalue_line("markers", "apart: shares nothing slow with its neighbours")
-    config.addinivalue_line("markers", "xdist_group(name): what one process of pytest-xdist runs")
     _part_workers(config)
     _compile_quickly(config)
     _keep_clusters_apart(config)
@@ -117,22 +122,32 @@ def _keep_clusters_apart(config: pytest.Config) -> None:
     os.environ["ENGINEBENCH_STATE"] = state.name
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares a session of an engine together, where pytest-xdist runs the tests."""
-    tests = Path(__file__).parent
-    for item in items:
-        if engine := getattr(item, "callspec", None) and item.callspec.params.get(
-            "enginebench_engine"
-        ):
-            group = f"{item.path.parent.name}-{engine}"
-        elif item.path.parent == tests / "engines" / "dask":
-            group = "dask"
-        elif item.get_closest_marker("apart"):
-            continue
-        else:
-            group = str(item.path.relative_to(tests))
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep what shares a session of an engine in one process, where pytest-xdist runs the tests.
+
+    Its own groups come by marks, which it cannot read with this version of pytest.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class BySession(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return shared_by(nodeid)
+
+    return BySession(config, log)
+
+
+def shared_by(nodeid: str) -> str:
+    """Return a name for what a test shares with others: a session, or the fixtures of its file."""
+    file, _, test = nodeid.partition("::")
+    if file in APART:
+        return nodeid
+    if file.startswith("tests/engines/dask/"):
+        return "tests/engines/dask"
+    engine = test.rstrip("]").rpartition("[")[2].rpartition("-")[2]
+    if file.startswith("tests/contract/") and engine in engine_names():
+        return f"tests/contract on {engine}"
+    return file
 
 
 @pytest.fixture(scope="session")

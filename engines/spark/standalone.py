@@ -194,9 +194,11 @@ class Master:
                 f"spark.authenticate and the secret, or give none (engines.spark.secret_env)."
             )
         if self._authenticates:
+            # whichever it is, the connection may be gone before the master's reason has arrived
             return (
-                f"{at} does not accept the secret that it was given: give the one that the "
-                f"cluster was started with (engines.spark.secret_env)."
+                f"{at} does not accept the secret that it was given, or was started without one: "
+                f"give the one that the cluster was started with, or none "
+                f"(engines.spark.secret_env)."
             )
         first = said.partition("\n")[0]
         return (

@@ -21,8 +21,6 @@ from experiments.definition import load_experiment
 from experiments.records import read_records
 from experiments.runner.run import run_experiment
 
-pytestmark = pytest.mark.apart
-
 ENGINES = ("sklearn", "dask", "spark")
 EXACT = 1e-12
 

@@ -23,8 +23,6 @@ from experiments.runner.events import CandidateScored, ChildStarted, PhaseStarte
 from experiments.runner.run import run_experiment
 from experiments.search.log import write_table
 
-pytestmark = pytest.mark.apart
-
 # long enough in the fit, on every engine, for something to happen in the middle of it
 LONG_FIT = """
 name: long-fit

@@ -19,8 +19,6 @@ from experiments.definition import load_experiment
 from experiments.records import read_records
 from experiments.runner.run import run_experiment
 
-pytestmark = pytest.mark.apart
-
 COMMAND = str(Path(sys.executable).with_name("enginebench"))
 
 

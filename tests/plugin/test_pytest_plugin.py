@@ -17,7 +17,6 @@ import pytest
 from experiments.runner import protocol
 
 pytest_plugins = ["pytester"]
-pytestmark = pytest.mark.apart
 
 MARK = "ENGINEBENCH_PLUGIN_TESTS"
 IRIS = """

@@ -64,7 +64,8 @@ def test_fewer_cores_than_asked_for_are_refused_with_a_way_out(plain, tmp_path):
 def test_a_secret_that_the_cluster_does_not_ask_for_is_refused(plain, tmp_path, monkeypatch):
     monkeypatch.setenv(SECRET_VARIABLE, "not-to-be-shown")
     said = refusal(plain.address, tmp_path, secret_variable=SECRET_VARIABLE)
-    assert "knows of no secret, and one was given" in said
+    # the second where the master hung up before its reason arrived
+    assert "knows of no secret, and one was given" in said or "was started without one" in said
     assert "not-to-be-shown" not in said
 
 
