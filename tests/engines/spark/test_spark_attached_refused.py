@@ -90,4 +90,6 @@ def test_another_secret_and_none_are_refused(
         said = refusal(secured.address, tmp_path, secret_variable=SECRET_VARIABLE)
         assert "does not accept the secret that it was given" in said
         said = refusal(secured.address, tmp_path)
-        assert "lets in only those that know its secret, and none was given" in said
+        # the second where the master hung up before its reason arrived
+        known = "lets in only those that know its secret, and none was given"
+        assert known in said or "or name its secret if it has one" in said
