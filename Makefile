@@ -40,8 +40,8 @@ lint: install ## check style and formatting, of Python, shell and container file
 types: install ## check types
 	@$(BIN)/mypy
 
-unit: install ## run the tests, two at a time
-	@$(BIN)/pytest --numprocesses 2 --no-loadscope-reorder
+unit: install ## run the tests; TESTS="--numprocesses 2 --no-loadscope-reorder" runs two at a time
+	@$(BIN)/pytest $(TESTS)
 
 attached: install ## run the contract again, on engines that join a cluster of two workers each
 	@$(BIN)/pytest tests/contract --attached

@@ -12,7 +12,9 @@ from experiments.records import read_records
 from experiments.runner.events import PhaseStarted
 from experiments.runner.run import run_experiment
 
-TIMEOUT_S = 90
+TIMEOUT_S = 180
+# the longest that a run waits for a cluster before it gives up
+JOINING_S = 120
 MEASURE = f"""
 resources: {{cores: 2, memory: 4 GiB}}
 measure: {{rounds: 1, warm_repeats: 0, timeout: {TIMEOUT_S} s}}
@@ -43,6 +45,8 @@ engines: {{dask: {{workers: 2}}, spark: {{workers: 2}}}}
 metrics: [inertia]
 {MEASURE}
 """
+# a fit takes Spark longer, and it begins anew where Dask's are over
+LESS = {"spark": {"clusters": "workload.max_iter=15", "trees": "workload.n_estimators=400"}}
 # what is killed, by its command line
 WORKERS = {"dask": "spawn_main", "spark": "CoarseGrainedExecutorBackend"}
 MOMENTS = {
@@ -81,6 +85,8 @@ def run(cluster, tmp_path):
             "spark": f"engines.spark.master={cluster.spark_master}",
         }
         asked = load_experiment(path, [address[engine]], engines=[engine])
+        if less := LESS.get(engine, {}).get(asked.name):
+            asked = load_experiment(path, [address[engine], less], engines=[engine])
         started = time.monotonic()
         folder = run_experiment(asked, output=tmp_path / asked.name, on_event=on_event).folder
         (record,) = read_records(folder / "records.jsonl")
@@ -96,7 +102,8 @@ def test_a_worker_killed_while_it_works_never_passes_for_a_clean_run(engine, mom
     def kill():
         victims = marked.processes(WORKERS[engine])
         assert len(victims) >= 2
-        victims[0].kill()
+        # the youngest: an executor of the session that only looked may still be on its way out
+        max(victims, key=lambda one: one.create_time()).kill()
 
     definition, phase, after_s = MOMENTS[moment]
     strike = Strike(phase, after_s, kill)
@@ -104,7 +111,7 @@ def test_a_worker_killed_while_it_works_never_passes_for_a_clean_run(engine, mom
     assert strike.struck.is_set()
     assert record.outcome in {"degraded", "crashed", "failed"}, record
     assert "worker" in record.error.message or "executor" in record.error.message
-    assert seconds < TIMEOUT_S
+    assert seconds < JOINING_S + TIMEOUT_S
     # whoever comes next finds the cluster as it was
     if moment == "grows trees":
         again, _ = run(engine, SHORT)
