@@ -211,7 +211,7 @@ def attachment(engine_name: str, joined: Cluster | None) -> Attachment | None:
         return None
     address = joined.dask_address if engine_name == "dask" else joined.spark_master
     assert address is not None
-    return Attachment(address, wait_s=60.0)
+    return Attachment(address, wait_s=120.0)
 
 
 @pytest.fixture(scope="session")
