@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from experiments.report.columns import title
 from experiments.report.numbers import memory, rough_duration, score, seconds
 from experiments.report.searches import read_search
 from experiments.report.text import clean
@@ -26,6 +25,7 @@ from experiments.runner.events import (
     Preparing,
     RecordWritten,
 )
+from experiments.titles import title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from engines.dask.crew import SINGLE_FIT, Worker, in_order
 from engines.dask.sampler import MEASURED_BY, asking
 from engines.dask.watching import leaving, looking
 from engines.errors import WorkerLostError, headline
+from engines.loopback import is_loopback
 from engines.types import WorkerUsage
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ def ask_scheduler(client: Any, question: Callable[..., Any], seconds: float) -> 
 
 def _warnings(address: str, settings: Mapping[str, Any]) -> Iterable[str]:
     """Say what a reader of the results must know of a cluster."""
-    beyond = not _is_loopback(host_of(address))
+    beyond = not is_loopback(host_of(address))
     if beyond and address.startswith("tcp://"):
         yield (
             f"It talked to {address} without encryption, and others on the network could read and "
@@ -263,10 +263,3 @@ def _warnings(address: str, settings: Mapping[str, Any]) -> Iterable[str]:
 def host_of(address: str) -> str:
     """Return the host of an address, without brackets."""
     return address.partition("://")[2].rpartition(":")[0].strip("[]")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

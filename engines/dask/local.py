@@ -10,9 +10,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from engines.dask.crew import SINGLE_FIT, Worker, in_order
-from engines.dask.roles import SETTINGS, THREAD_COUNTS
+from engines.dask.roles import SETTINGS
 from engines.dask.tidy import STOP_TIMEOUT, resource_tracker_stopped
 from engines.errors import SessionError, headline
+from engines.threads import THREAD_COUNTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from engines.roles import Role
+from engines.threads import THREAD_COUNTS
 from engines.types import Certificates
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from engines.roles import RoleOptions
 
-# A pool of native threads reads these as its process starts
-THREAD_COUNTS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 # What decides on the placement of rows, on repeated work and on waiting, wherever a cluster runs
 SETTINGS: Mapping[str, object] = {
     # Rows stay on the worker that read them: the same placement gives the same numbers

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from engines.threads import THREAD_COUNTS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from concurrent.futures import Future
@@ -18,10 +20,8 @@ if TYPE_CHECKING:
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
-# What native pools read as a process starts: each worker has one core
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-)
+# Each worker has one core
+_ONE_THREAD = dict.fromkeys(THREAD_COUNTS, "1")
 # Batches on their way to a worker while it computes, so that it never waits for the next one
 _AHEAD = 2
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import threading
 import time
@@ -11,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from engines.errors import ClusterError, EngineError
+from engines.loopback import is_loopback
 from engines.spark import ending, libraries, sampler
 from engines.spark.accounts import Log
 from engines.spark.executors import Store, Watch
@@ -364,11 +364,3 @@ def warnings_of(attachment: Attachment, runtimes: set[str], own: str) -> tuple[s
         for runtime in sorted(runtimes - {own, ""})
     )
     return tuple(found)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine, by an address that no other can reach."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

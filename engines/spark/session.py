@@ -199,24 +199,33 @@ def facts(session: Session) -> Facts:
     affinity = len(psutil.Process(session.jvm.pid).cpu_affinity())
     task_cpus = int(context.getConf().get("spark.task.cpus"))
     cores = min(context.defaultParallelism, runtime.availableProcessors(), affinity)
-    pools = _ask_slots(session.spark, session.workers)
+    *workers, driver = pools(session)
     blas = context._jvm.dev.ludovic.netlib.blas.JavaBLAS.getInstance()  # noqa: SLF001
     return Facts(
         cores=cores,
         workers=context.defaultParallelism // task_cpus,
         threads_per_worker=task_cpus,
         memory_bytes=runtime.maxMemory(),
-        native_threads={"driver": largest_pool()}
-        | {f"worker {slot}": threads for slot, threads in enumerate(pools)},
-        versions=versions("pyspark", "py4j", "xgboost", "numpy", "pandas", "pyarrow")
-        | {"java": session.java.version},
-        details={
-            "java_source": session.java.source,
-            "java_home": str(session.java.home),
-            "java_vector_module": session.java.has_vector,
-            "blas": blas.getClass().getName(),
-        },
+        native_threads={"driver": driver}
+        | {f"worker {slot}": threads for slot, threads in enumerate(workers)},
+        versions=software(session),
+        details={**java_details(session), "blas": blas.getClass().getName()},
     )
+
+
+def software(session: Session) -> dict[str, str]:
+    """Return the versions of what computes, as the driver has them."""
+    libraries = versions("pyspark", "py4j", "xgboost", "numpy", "pandas", "pyarrow")
+    return libraries | {"java": session.java.version}
+
+
+def java_details(session: Session) -> dict[str, Any]:
+    """Return what a reader must know of the driver's Java."""
+    return {
+        "java_source": session.java.source,
+        "java_home": str(session.java.home),
+        "java_vector_module": session.java.has_vector,
+    }
 
 
 def pools(session: Session) -> list[int]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from engines.spark import sampler
 from engines.spark.accounts import Account
 from engines.spark.attached import HEARTBEAT_SECONDS, warnings_of
+from engines.spark.session import java_details, software
 from engines.types import Facts, WorkerUsage
-from engines.versions import versions
 
 if TYPE_CHECKING:
     from engines.spark.attached import Cluster
@@ -91,12 +91,9 @@ def facts(session: Session, cluster: Cluster, pools: list[int]) -> Facts:
         memory_bytes=sum(sample.heap_bytes for sample in samples.values()),
         native_threads={"driver": driver}
         | {f"worker {slot}": threads for slot, threads in enumerate(workers)},
-        versions=versions("pyspark", "py4j", "xgboost", "numpy", "pandas", "pyarrow")
-        | {"java": session.java.version},
+        versions=software(session),
         details={
-            "java_source": session.java.source,
-            "java_home": str(session.java.home),
-            "java_vector_module": session.java.has_vector,
+            **java_details(session),
             "attached": True,
             "address": attachment.address,
             "encrypted": attachment.secret_variable is not None,

@@ -11,11 +11,11 @@ from experiments.compare.words import named, tell_main, tell_outcome
 from experiments.definition.validation import SWEPT_SECTIONS
 from experiments.errors import RequestError
 from experiments.records import point_key
-from experiments.report.columns import title
 from experiments.report.folder import read_run
 from experiments.report.tables import build_tables
 from experiments.report.wording import joined
 from experiments.statistics.bootstrap import FEWEST_ROUNDS
+from experiments.titles import title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from experiments.report.columns import title
 from experiments.report.folder import section_of
 from experiments.report.footnotes import shown
 from experiments.report.numbers import memory
 from experiments.report.text import definition_value
 from experiments.report.wording import joined
+from experiments.titles import title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Annotated, Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from engines import loopback
 from experiments.definition.wording import shown
 
 # in the place of an address: the engine starts its own workers, whatever the environment says
@@ -62,11 +62,7 @@ def parse_spark_master(value: Any) -> str:
 
 def is_loopback(address: str) -> bool:
     """Say whether an address is of this machine alone."""
-    host = urlsplit(address).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return loopback.is_loopback(urlsplit(address).hostname or "")
 
 
 def host_and_port(address: str) -> tuple[str, int]:

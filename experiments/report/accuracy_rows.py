@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from experiments.metrics import METRICS
-from experiments.report.columns import title
 from experiments.report.null_run import BASELINE
 from experiments.report.rows import Cell, Row, missing, once
 from experiments.report.simulations import simulation_rows
 from experiments.report.summary import summarise
+from experiments.titles import title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from experiments.metrics import AGREEMENT_RAND, METRICS
-from experiments.report.columns import name_among, title
+from experiments.report.columns import name_among
 from experiments.report.disagreements import (
     find_consequences,
     labels_compared,
@@ -27,6 +27,7 @@ from experiments.report.winners import (
 )
 from experiments.report.wording import joined, metric_title, tell_outcome
 from experiments.report.work import FIT, SEARCH, TASKS
+from experiments.titles import title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from experiments.definition.addresses import is_loopback
-from experiments.report.columns import phases, title, total
+from experiments.report.columns import phases, total
 from experiments.report.planned import columns_at
+from experiments.titles import title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from experiments.titles import title
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from experiments.records import Phase, Record
 
-# As their makers write them
-TITLES = {"sklearn": "scikit-learn", "dask": "Dask", "spark": "Spark"}
 NOT_FINISHED = "not finished"
 # the phases with a row of their own; all others are one row together
 SHOWN_PHASES = ("start", "load", "search", "refit", "tasks", "fit", "predict")
@@ -148,11 +148,6 @@ class Column:
         if self.unfinished:
             return []
         return [value(child) for child in self.whole_children or self.children]
-
-
-def title(engine: str) -> str:
-    """Return an engine's name as its makers write it."""
-    return TITLES.get(engine, engine)
 
 
 def name_among(column: Column, columns: Iterable[Column]) -> str:

@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from experiments.metrics import AGREEMENT_RAND, METRICS, disagree
-from experiments.report.columns import name_among, title
+from experiments.report.columns import name_among
 from experiments.report.numbers import score
 from experiments.report.searches import budget_cut
 from experiments.report.simulations import differing_estimates, tell_differing
@@ -24,6 +24,7 @@ from experiments.report.wording import (
     parameters_in_words,
     score_or_undefined,
 )
+from experiments.titles import title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from experiments.metrics import METRICS
-from experiments.report.columns import title
 from experiments.report.numbers import deviation, number, seconds
 from experiments.report.text import definition_value
 from experiments.report.wording import metric_title, parameters_in_words, score_or_undefined
+from experiments.titles import title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -20,6 +20,7 @@ from experiments.runner.host import usable_cpus
 from experiments.runner.scratch import Scratch
 from experiments.runner.supervise import supervise
 from experiments.runner.task import Task
+from experiments.titles import title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 # To start a client (a Java machine among them), and to leave, beside the time to wait
 _SECONDS_AROUND = 60.0
-
-_TITLES = {"sklearn": "scikit-learn", "dask": "Dask", "spark": "Spark"}
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ def check_equal(experiment: Experiment, grants: Mapping[str, Grant]) -> None:
     cores = {name: grant.cores for name, grant in grants.items()}
     if len(set(cores.values())) == 1 or experiment.resources.allow_unequal:
         return
-    first, *others = (f"{_TITLES.get(name, name)} gets {number}" for name, number in cores.items())
+    first, *others = (f"{title(name)} gets {number}" for name, number in cores.items())
     told = ", ".join([f"{first} cores", *others])
     raise RequestError(
         f"resources.cores: the engines get different numbers of cores ({told}), so they cannot be "

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from experiments.report.charts.theme import ENGINE_COLOURS, FURTHER_COLOURS
-from experiments.report.columns import title
 from experiments.report.text import clean
+from experiments.titles import title
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,9 +7,10 @@ import time
 import pytest
 
 from engines.errors import ClusterError
+from engines.loopback import is_loopback
 from engines.roles import RoleOptions
 from engines.spark import roles
-from engines.spark.attached import is_loopback, warnings_of
+from engines.spark.attached import warnings_of
 from engines.spark.standalone import (
     Worker,
     cores_of_executor,
