@@ -33,9 +33,10 @@ ARFF = b"""@relation plants
 @pytest.fixture(autouse=True)
 def library_without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return scikit-learn's folder of downloads, and let no request leave this machine."""
+    for name in ("no_proxy", "NO_PROXY"):  # either would let requests pass the proxy by
+        monkeypatch.delenv(name, raising=False)
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")  # the discard port: nobody listens
-    monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "downloads"))
     return tmp_path / "downloads" / "openml" / "openml.org"
 
