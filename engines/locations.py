@@ -183,6 +183,35 @@ class Folder:
         # the columns of a row group in few requests, instead of one each
         return pq.ParquetFile(path, filesystem=self._system, pre_buffer=True)
 
+    def unfinished(self, prefix: str) -> dict[str, float | None]:
+        """Return the files that are not whole yet, by how their names begin.
+
+        Parameters
+        ----------
+        prefix : str
+            How the names given to `write` for what is not whole yet begin.
+
+        Returns
+        -------
+        dict
+            For each name, when it was last changed in seconds since 1970; None where the file
+            system does not tell. Empty where a file appears whole or not at all.
+        """
+        if self._whole_at_once:
+            return {}
+        from pyarrow import fs
+
+        there = self._system.get_file_info(fs.FileSelector(str(self._path), allow_not_found=True))
+        return {
+            one.base_name: None if one.mtime is None else one.mtime.timestamp()
+            for one in there
+            if one.is_file and one.base_name.startswith(prefix)
+        }
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        self._system.delete_file(str(self._path / name))
+
     def write(self, name: str, source: Path, aside: str) -> None:
         """Copy a file of this machine here, where it appears whole or not at all.
 

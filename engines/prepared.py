@@ -8,7 +8,6 @@ place of files there may be `Blocks`, which make the same rows where they are as
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from engines.errors import SpecError, headline
+from engines.errors import SpecError
 from engines.locations import Location
+from engines.manifest import DRAWN, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 
     from engines.types import Split
 
-SCHEMA = 1
-MANIFEST = "dataset.json"
-# the manifest's key for how rows are drawn, in a folder that has none
-DRAWN = "drawn"
 RESERVED_COLUMNS = ("label", "row_id", "split", "fold")
 SPLIT_CODES: dict[Split, int] = {"train": 0, "test": 1}
 
@@ -229,45 +225,6 @@ def open_prepared(where: Path | str, blocks: Blocks | None = None) -> Prepared:
     )
 
 
-def read_manifest(location: Location) -> dict[str, Any]:
-    """Return what ``dataset.json`` says, having checked that the files it names are there.
-
-    Raises
-    ------
-    SpecError
-        If it is missing or unreadable, was written by a newer version, or a file it names is
-        missing or has another size.
-    """
-    try:
-        folder = location.connect()
-        content: Any = json.loads(folder.read(MANIFEST))
-    except FileNotFoundError:
-        raise SpecError(_incomplete(location, f"{MANIFEST} is missing")) from None
-    except (OSError, ValueError) as exc:
-        why = f" ({headline(exc)})" if location.is_url else ""
-        raise SpecError(_incomplete(location, f"{MANIFEST} cannot be read{why}")) from exc
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        found = content.get("schema") if isinstance(content, dict) else None
-        raise SpecError(
-            f"The dataset folder {location} has schema {found!r}, and this version "
-            f"reads {SCHEMA}; delete the folder and run again."
-        )
-    described: dict[str, Any] = content
-    try:
-        sizes = folder.sizes([file["name"] for file in content["files"]])
-    except OSError as exc:
-        raise SpecError(
-            _incomplete(location, f"its files cannot be seen ({headline(exc)})")
-        ) from exc
-    for file in content["files"]:
-        name = file["name"]
-        if name not in sizes:
-            raise SpecError(_incomplete(location, f"{name} is missing"))
-        if sizes[name] != file["bytes"]:
-            raise SpecError(_incomplete(location, f"{name} is not {file['bytes']} bytes long"))
-    return described
-
-
 def read_rows(prepared: Prepared, row_groups: Sequence[RowGroup], split: Split) -> Rows:
     """Read the rows of one split from some row groups.
 
@@ -398,7 +355,3 @@ def _rows_of(row_groups: Sequence[RowGroup], split: Split) -> int:
 def _empty_labels(prepared: Prepared, n_rows: int) -> NDArray[Any]:
     y_dtype = np.int32 if prepared.label_kind == "classes" else np.float64
     return np.empty(n_rows if prepared.label_kind != "none" else 0, dtype=y_dtype)
-
-
-def _incomplete(location: Location, what: str) -> str:
-    return f"The dataset folder {location} is incomplete: {what}; delete the folder and run again."

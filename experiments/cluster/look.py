@@ -16,10 +16,13 @@ from experiments.cluster.state import (
     read,
     read_started,
 )
-from experiments.cluster.telling import last_line, log_of, registered
+from experiments.cluster.telling import log_of, registered, why_ended
 from experiments.errors import RequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from engines.roles import Member
     from experiments.cluster.state import Cluster
 
@@ -42,7 +45,7 @@ class PartStatus:
     alive : bool
         Whether it runs.
     last_line : str
-        Of its log, if it does not run.
+        The last of its log that may say why it does not run; empty if none does.
     """
 
     name: str
@@ -57,10 +60,15 @@ class ClusterStatus:
 
     Parameters
     ----------
-    cluster : Cluster
-        What was started.
+    name : str
+        Of the cluster.
+    folder : pathlib.Path
+        What is kept of it.
+    cluster : Cluster or None
+        What was started; None if that is not to be read any more.
     state : {"up", "starting", "broken", "elsewhere"}
-        "broken" if a part does not run, or fewer workers are registered than were started;
+        "broken" if a part does not run, fewer workers are registered than were started, or
+        nothing tells what was started;
         "elsewhere" if another machine that shares the folder has started it.
     parts : tuple of PartStatus
         Its processes.
@@ -70,7 +78,9 @@ class ClusterStatus:
         What is wrong, a sentence each.
     """
 
-    cluster: Cluster
+    name: str
+    folder: Path
+    cluster: Cluster | None
     state: State
     parts: tuple[PartStatus, ...]
     workers: dict[str, tuple[Member, ...]]
@@ -106,22 +116,15 @@ def as_text(found: tuple[ClusterStatus, ...]) -> str:
     """Return the clusters as lines."""
     lines: list[str] = []
     for one in found:
-        cluster = one.cluster
-        lines.append(f"{cluster.name}: {one.state}")
-        for engine, address in addresses(cluster).items():
-            line = f"  {engine}  {address}"
-            if engine in one.workers:
-                there = one.workers[engine]
-                cores = sum(member.cores for member in there)
-                what = "core" if cores == 1 else "cores"
-                line += f"  {len(there)} of {cluster.workers} workers registered, {cores} {what}"
-            lines.append(line)
+        lines.append(f"{one.name}: {one.state}")
+        if one.cluster is not None:
+            lines += _engines_as_lines(one.cluster, one.workers)
         width = max((len(part.name) for part in one.parts), default=0)
         for part in one.parts:
             how = f"up (process {part.pid})" if part.alive else _how_it_ended(part)
             lines.append(f"    {part.name.ljust(width)}  {how}")
         lines += [f"  {problem}" for problem in one.problems]
-        lines.append(f"  logs: {cluster.folder / 'logs'}")
+        lines.append(f"  logs: {one.folder / 'logs'}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -133,22 +136,26 @@ def addresses(cluster: Cluster) -> dict[str, str]:
 
 def _look(name: str) -> ClusterStatus | None:
     folder = folder_of(name)
-    cluster = read(name)
+    try:
+        cluster = read(name)
+    except RequestError as exc:
+        return _unknown(name, str(exc))
     if cluster is None:
         if held(folder) or name not in names():
             return None  # it has only begun, or has just ended
-        raise RequestError(
+        return _unknown(
+            name,
             f"The start of the cluster {name!r} was cut short; run 'enginebench cluster down "
-            f"--name {name}'."
+            f"--name {name}'.",
         )
     try:
         check_machine(cluster)
     except RequestError as exc:
         # its processes are not to be seen from here
-        return ClusterStatus(cluster, "elsewhere", (), {}, (str(exc),))
-    parts = _parts(cluster)
+        return ClusterStatus(name, folder, cluster, "elsewhere", (), {}, (str(exc),))
+    parts = _parts(folder, [part.name for part in parts_of(cluster.engines, cluster.workers)])
     if not cluster.ready and held(folder):
-        return ClusterStatus(cluster, "starting", parts, {}, ())
+        return ClusterStatus(name, folder, cluster, "starting", parts, {}, ())
     running = {part.name for part in parts if part.alive}
     workers: dict[str, tuple[Member, ...]] = {}
     problems = [] if cluster.ready else ["Its start was cut short."]
@@ -159,17 +166,24 @@ def _look(name: str) -> ClusterStatus | None:
     if problems:
         problems.append(f"'enginebench cluster down --name {name}' removes what is left of it.")
     state: State = "broken" if problems else "up"
-    return ClusterStatus(cluster, state, parts, workers, tuple(problems))
+    return ClusterStatus(name, folder, cluster, state, parts, workers, tuple(problems))
 
 
-def _parts(cluster: Cluster) -> tuple[PartStatus, ...]:
-    started = read_started(cluster.folder)
+def _unknown(name: str, problem: str) -> ClusterStatus:
+    """Return how a cluster is of which only the files of its processes may be read."""
+    folder = folder_of(name)
+    parts = _parts(folder, read_started(folder))
+    return ClusterStatus(name, folder, None, "broken", parts, {}, (problem,))
+
+
+def _parts(folder: Path, of: Iterable[str]) -> tuple[PartStatus, ...]:
+    started = read_started(folder)
     found = []
-    for part in parts_of(cluster.engines, cluster.workers):
-        process = started.get(part.name)
+    for name in of:
+        process = started.get(name)
         alive = process is not None and process.alive
-        told = "" if alive else last_line(log_of(cluster.folder, part.name))
-        found.append(PartStatus(part.name, process.pid if process else None, alive, told))
+        told = "" if alive else why_ended(log_of(folder, name))
+        found.append(PartStatus(name, process.pid if process else None, alive, told))
     return tuple(found)
 
 
@@ -188,26 +202,42 @@ def _workers(
     return there, []
 
 
+def _engines_as_lines(cluster: Cluster, workers: dict[str, tuple[Member, ...]]) -> list[str]:
+    lines = []
+    for engine, address in addresses(cluster).items():
+        line = f"  {engine}  {address}"
+        if engine in workers:
+            there = workers[engine]
+            cores = sum(member.cores for member in there)
+            what = "core" if cores == 1 else "cores"
+            line += f"  {len(there)} of {cluster.workers} workers registered, {cores} {what}"
+        lines.append(line)
+    return lines
+
+
 def _how_it_ended(part: PartStatus) -> str:
     if part.pid is None:
         return "not started"
-    return f"died: {part.last_line}" if part.last_line else "died, and its log is empty"
+    if part.last_line:
+        return f"died; its log says: {part.last_line}"
+    return "died, and its log does not say why; it may have been killed"
 
 
 def _one_as_data(one: ClusterStatus) -> dict[str, Any]:
     cluster = one.cluster
     return {
-        "name": cluster.name,
+        "name": one.name,
         "state": one.state,
-        "folder": str(cluster.folder),
-        "workers": cluster.workers,
-        "threads": cluster.threads,
-        "memory_bytes": cluster.memory_bytes,
-        "encrypted": {
+        "folder": str(one.folder),
+        "workers": cluster and cluster.workers,
+        "threads": cluster and cluster.threads,
+        "memory_bytes": cluster and cluster.memory_bytes,
+        "encrypted": cluster
+        and {
             "dask": cluster.certificates is not None,
             "spark": cluster.secret_file is not None,
         },
-        "addresses": addresses(cluster),
+        "addresses": {} if cluster is None else addresses(cluster),
         "parts": [
             {
                 "name": part.name,

@@ -55,6 +55,11 @@ class ClusterRequest:
     wait_s: float = 60.0
 
 
+def is_name(name: str) -> bool:
+    """Tell whether a cluster may be called so."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str) -> None:
     """Refuse a name that is none.
 
@@ -63,7 +68,7 @@ def check_name(name: str) -> None:
     RequestError
         If it could not be the name of a folder.
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise RequestError(
             f"--name: {name!r} is no name of a cluster; use up to 64 letters, digits, dots, "
             f"underscores and hyphens, and begin with a letter or digit."

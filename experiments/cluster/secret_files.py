@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engines import cluster_roles
 from engines.types import Certificates
-from experiments.definition.attach import SECRET_VARIABLE
+from experiments.definition.conventions import SECRET_VARIABLE
 from experiments.errors import RequestError
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from experiments.cluster.secret_files import (
 )
 from experiments.cluster.state import Cluster, claimed, write, write_started
 from experiments.cluster.stop import end_and_remove
-from experiments.cluster.telling import last_line, log_of, registered
+from experiments.cluster.telling import last_line, log_of, registered, why_ended
 from experiments.errors import RequestError
 from experiments.runner.environment import child_environment
 
@@ -210,8 +210,8 @@ class _Start:
         if time.monotonic() > self.deadline:
             raise RequestError(
                 f"The cluster {self.request.name!r} was not up within {self.request.wait_s:g} s "
-                f"and nothing of it is left: {missing[0].name} {what} {self._quote(missing[0])}; "
-                f"give it more time with --wait, or fewer workers."
+                f"and nothing of it is left: {missing[0].name} {what} "
+                f"{self._last_line(missing[0])}; give it more time with --wait, or fewer workers."
             )
         time.sleep(_POLL_S)
 
@@ -220,12 +220,16 @@ class _Start:
             if not started.alive:
                 raise RequestError(
                     f"The cluster {self.request.name!r} did not start and nothing of it is left: "
-                    f"{part.name} ended {self._quote(part)}."
+                    f"{part.name} ended {self._why_ended(part)}."
                 )
 
-    def _quote(self, part: Part) -> str:
+    def _last_line(self, part: Part) -> str:
         line = last_line(log_of(self.folder, part.name))
         return f'(the last line of its log: "{line.rstrip(".")}")' if line else "(its log is empty)"
+
+    def _why_ended(self, part: Part) -> str:
+        line = why_ended(log_of(self.folder, part.name))
+        return f'(its log says: "{line.rstrip(".")}")' if line else "(its log does not say why)"
 
 
 def _free_ports(hosts: Sequence[str]) -> list[int]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from engines.types import Certificates
 from experiments.cluster.processes import Started
-from experiments.cluster.request import check_name
+from experiments.cluster.request import check_name, is_name
 from experiments.errors import RequestError
 from experiments.paths import user_path
 
@@ -98,7 +98,13 @@ def clusters_folder(environ: Mapping[str, str] = os.environ) -> Path:
 def names() -> tuple[str, ...]:
     """Return the names of the clusters that have a folder, sorted."""
     try:
-        return tuple(sorted(path.name for path in clusters_folder().iterdir() if path.is_dir()))
+        return tuple(
+            sorted(
+                path.name
+                for path in clusters_folder().iterdir()
+                if is_name(path.name) and path.is_dir()
+            )
+        )
     except FileNotFoundError:
         return ()
     except OSError as exc:
@@ -153,15 +159,21 @@ def read(name: str) -> Cluster | None:
     """
     file = folder_of(name) / _FILE
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        return _from_json(content, file.parent)
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise RequestError(
-            f"{file} cannot be read ({type(exc).__name__}); run 'enginebench cluster down --name "
-            f"{name}' and start the cluster again."
-        ) from exc
+    except OSError as exc:
+        raise _torn(file, f"cannot be read ({exc.strerror or type(exc).__name__})") from exc
+    except UnicodeDecodeError as exc:
+        raise _torn(file, "is no text") from exc
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise _torn(file, "is cut off, or is no JSON") from exc
+    try:
+        return _from_json(content, file.parent)
+    except (ValueError, KeyError, TypeError) as exc:
+        raise _torn(file, "does not describe a cluster of this version") from exc
 
 
 def write(cluster: Cluster) -> None:
@@ -306,9 +318,16 @@ def _replace(file: Path, content: dict[str, Any]) -> None:
     aside.replace(file)
 
 
+def _torn(file: Path, what: str) -> RequestError:
+    return RequestError(
+        f"{file} {what}; run 'enginebench cluster down --name {file.parent.name}', which ends what "
+        f"still runs of the cluster, and start it again."
+    )
+
+
 def _from_json(content: dict[str, Any], folder: Path) -> Cluster:
     certificates, secret = content["certificates"], content["secret_file"]
-    return Cluster(
+    cluster = Cluster(
         **{
             **content,
             "folder": folder,
@@ -317,6 +336,23 @@ def _from_json(content: dict[str, Any], folder: Path) -> Cluster:
             "secret_file": None if secret is None else Path(secret),
         }
     )
+    needed = {
+        "dask": (cluster.dask_address,),
+        "spark": (cluster.spark_master, cluster.spark_web),
+    }
+    texts: list[Any] = [cluster.name, cluster.started_on]
+    for engine in cluster.engines:
+        texts += needed[engine]
+    if cluster.certificates is not None:
+        texts += asdict(cluster.certificates).values()
+    numbers = (cluster.workers, cluster.threads, cluster.memory_bytes)
+    if not (
+        all(isinstance(text, str) for text in texts)
+        and all(isinstance(number, int) for number in numbers)
+        and cluster.name == folder.name
+    ):
+        raise ValueError(f"{texts} {numbers}")
+    return cluster
 
 
 def _unusable(folder: Path, exc: OSError) -> RequestError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import secrets
 import shutil
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from experiments.paths import user_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+
+UNFINISHED = ".unfinished-"
 
 
 def default_cache(environ: Mapping[str, str] = os.environ) -> Path:
@@ -57,7 +61,7 @@ def new_folder(final: Path) -> Iterator[Path]:
     """
     final.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(final.parent)
-    aside = final.parent / f"{_prefix()}{os.getpid()}-{secrets.token_hex(4)}"
+    aside = final.parent / unfinished_name()
     aside.mkdir()
     try:
         yield aside
@@ -75,15 +79,22 @@ def new_folder(final: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _prefix() -> str:
-    # the machine is part of the name, as a shared cache holds processes of several
-    return f".unfinished-{platform.node()}-"
+def unfinished_name() -> str:
+    """Return a name that no other writer uses, for what is not whole yet."""
+    # the machine is part of the name, as a shared folder holds what several write
+    return f"{UNFINISHED}{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def is_left_over(name: str) -> bool:
+    """Tell whether something of such a name was left by a process of this machine that died."""
+    # the whole of it, as the name of another machine may begin like that of this one
+    mine = re.fullmatch(re.escape(f"{UNFINISHED}{platform.node()}-") + r"(\d+)-[0-9a-f]+", name)
+    return mine is not None and not _alive(int(mine[1]))
 
 
 def _remove_leftovers(cache: Path) -> None:
-    for folder in cache.glob(f"{_prefix()}*"):
-        pid = folder.name.removeprefix(_prefix()).partition("-")[0]
-        if pid.isdigit() and not _alive(int(pid)):
+    for folder in cache.glob(f"{UNFINISHED}*"):
+        if is_left_over(folder.name):
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engines.errors import SpecError
-from engines.prepared import DRAWN, SPLIT_CODES, Rows, open_prepared, read_manifest
+from engines.manifest import DRAWN, read_manifest
+from engines.prepared import SPLIT_CODES, Rows, open_prepared
 from experiments.datasets.generated import draw_page, n_pages, recipe_of
 from experiments.datasets.moments import Scaling
 from experiments.datasets.options import (

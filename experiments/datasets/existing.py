@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engines.errors import SpecError, headline
+from engines.errors import SpecError
 from engines.locations import Location
-from engines.prepared import MANIFEST, read_manifest
+from engines.manifest import MANIFEST, read_manifest, unreadable
 from experiments.datasets.opening import open_dataset
 from experiments.datasets.preparation import UNLEARNABLE, refuse_unlearnable
 from experiments.errors import RequestError
@@ -54,10 +54,7 @@ def open_existing(
     try:
         found = location.connect().sizes([MANIFEST])
     except OSError as exc:
-        raise RequestError(
-            f"dataset.url: {location} cannot be read ({headline(exc).rstrip('.')}); check the "
-            f"address, and that this machine may read it."
-        ) from exc
+        raise RequestError(f"dataset.url: {unreadable(location, exc)}") from exc
     if not found:
         raise RequestError(
             f"dataset.url: {location} has no {MANIFEST}, so it is no prepared dataset; "
@@ -65,7 +62,7 @@ def open_existing(
             f"below it."
         )
     try:
-        unfit = read_manifest(location).get(UNLEARNABLE)
+        unfit = read_manifest(location, "prepare it again").get(UNLEARNABLE)
         prepared = open_dataset(location.address if location.is_url else location.path or "")
     except SpecError as exc:
         raise RequestError(f"dataset.url: {exc}") from exc

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engines.locations import Location
-from engines.prepared import DRAWN, open_prepared, read_manifest
+from engines.manifest import DRAWN, read_manifest
+from engines.prepared import open_prepared
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engines.errors import SpecError
-from engines.prepared import DRAWN, MANIFEST, SCHEMA, Prepared
+from engines.manifest import DRAWN, MANIFEST, SCHEMA
 from experiments.datasets.cache import default_cache, new_folder
 from experiments.datasets.labels import kept_labels
 from experiments.datasets.moments import Moments, Scaling, scaling
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from engines.prepared import Prepared
     from experiments.datasets.labels import LabelKind
     from experiments.datasets.options import FoldOptions, MadeOptions, SplitOptions
     from experiments.datasets.splits import Parts

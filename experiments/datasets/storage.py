@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import platform
-import secrets
+import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engines.errors import SpecError, headline
 from engines.locations import Location
-from engines.prepared import MANIFEST, read_manifest
+from engines.manifest import MANIFEST, read_manifest
+from experiments.datasets.cache import UNFINISHED, is_left_over, unfinished_name
 from experiments.errors import RequestError
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from engines.prepared import Prepared
 
 VARIABLE = "ENGINEBENCH_STORAGE"
+# no copy of one file takes as long, so that whoever wrote it is gone, on whatever machine
+_ABANDONED_S = 24 * 3600
 
 
 def asked_storage(
@@ -45,15 +48,23 @@ def asked_storage(
     Raises
     ------
     RequestError
-        If it is no folder and no URL, or one with a secret in it.
+        If it is no folder and no URL, or one with a secret in it; or a folder of this machine in
+        one that is not there.
     """
     where, text = (key, given) if given else (VARIABLE, environ.get(VARIABLE))
     if not text:
         return None
     try:
-        return Location.parse(text)
+        storage = Location.parse(text)
     except SpecError as exc:
         raise RequestError(f"{where}: {exc}.") from exc
+    above = None if storage.path is None else storage.path.parent
+    if above is not None and not os.path.isdir(above):  # noqa: PTH112 - it raises nothing
+        raise RequestError(
+            f"{where}: {storage} would be a new folder in {above}, which is no folder; create that "
+            f"or mend the path."
+        )
+    return storage
 
 
 def publish(prepared: Prepared, storage: Location) -> Prepared:
@@ -87,6 +98,8 @@ def publish(prepared: Prepared, storage: Location) -> Prepared:
     # which has them, is part of the name
     described = hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
     target = storage / f"{folder.name}-{described[:8]}"
+    with suppress(OSError):  # what can be done without is no reason to fail
+        _remove_leftovers(storage, target)
     try:
         if not _is_whole(target):
             _copy(folder, target)
@@ -117,5 +130,21 @@ def _copy(folder: Path, target: Location) -> None:
     there = target.connect()
     files = [file for file in sorted(folder.iterdir()) if file.name != MANIFEST]
     for file in [*files, folder / MANIFEST]:
-        aside = f".unfinished-{platform.node()}-{os.getpid()}-{secrets.token_hex(4)}"
-        there.write(file.name, file, aside)
+        there.write(file.name, file, unfinished_name())
+
+
+def _remove_leftovers(storage: Location, target: Location) -> None:
+    """Remove what writers that were killed have left, and nothing that one may still write.
+
+    In a folder of this machine, which is listed in no time, all copies are looked at.
+    """
+    copies = [target]
+    if storage.path is not None:
+        copies = [storage / path.name for path in storage.path.iterdir() if path.is_dir()]
+    for copy in copies:
+        there = copy.connect()
+        for name, changed in there.unfinished(UNFINISHED).items():
+            old = changed is not None and time.time() - changed > _ABANDONED_S
+            if old or is_left_over(name):
+                with suppress(OSError):  # another may have been faster
+                    there.remove(name)

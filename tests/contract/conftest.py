@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from engines.prepared import MANIFEST, open_prepared
+from engines.manifest import MANIFEST
+from engines.prepared import open_prepared
 from engines.types import Source
 from experiments.datasets import draw_initial_centers, prepare
 from experiments.datasets.options import (

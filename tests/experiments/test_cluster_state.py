@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import signal
@@ -15,6 +16,7 @@ import psutil
 import pytest
 
 from engines.types import Certificates
+from experiments.cli import run_command
 from experiments.cluster import Cluster, down, find, status
 from experiments.cluster.look import as_text
 from experiments.cluster.processes import MARK, Started, end, launch, marked, since_when
@@ -28,7 +30,7 @@ from experiments.cluster.state import (
     write,
     write_started,
 )
-from experiments.cluster.telling import last_line
+from experiments.cluster.telling import last_line, why_ended
 from experiments.errors import RequestError
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
@@ -94,6 +96,7 @@ def test_a_cluster_is_read_as_it_was_written():
         certificates=Certificates("ca", "cert", "key"),
         secret_file=Path("/x/secret"),
         spark_master="spark://127.0.0.1:2",
+        spark_web="http://127.0.0.1:3",
     )
     assert read("one") == cluster
     assert find("one") == cluster
@@ -124,6 +127,69 @@ def test_a_torn_file_says_what_to_do_and_the_cluster_is_stopped_all_the_same():
     assert down("one").was_there
     assert not process.alive
     assert not cluster.folder.exists()
+
+
+TORN = {
+    "cut off": '{"name": ',
+    "no JSON": "nonsense",
+    "no text": b"\xff\xfe\x00",
+    "a list": "[]",
+    "nothing": "null",
+    "wrong kinds": {"workers": "2"},
+    "an unknown engine": {"engines": ["abacus"]},
+    "no address": {"dask_address": None},
+    "a newer version": {"something": 1},
+    "another cluster": {"name": "two"},
+}
+
+
+@pytest.mark.parametrize("what", [*TORN, "missing", "a folder"])
+def test_a_torn_cluster_hides_no_other_one_and_says_what_to_do(what, capsys):
+    whole, torn = kept("one", engines=(), dask_address=None), kept("other")
+    process = started("other")
+    file = torn.folder / "cluster.json"
+    content = TORN.get(what)
+    if isinstance(content, bytes):
+        file.write_bytes(content)
+    elif isinstance(content, dict):
+        file.write_text(json.dumps({**json.loads(file.read_text()), **content}))
+    elif content is not None:
+        file.write_text(content)
+    else:
+        file.unlink()
+        if what == "a folder":
+            file.mkdir()
+
+    assert run_command(["cluster", "status"]) == 1
+    told = capsys.readouterr()
+    assert (told.err, "one: up" in told.out, "other: broken" in told.out) == ("", True, True)
+    assert f"dask-worker-1  up (process {process.pid})" in told.out
+    (sentence,) = [line for line in told.out.splitlines() if "cluster down --name other" in line]
+    assert sentence.endswith(".")
+
+    assert run_command(["cluster", "status", "--json"]) == 1
+    healthy, other = json.loads(capsys.readouterr().out)["clusters"]
+    assert (healthy["name"], healthy["state"], healthy["workers"]) == ("one", "up", whole.workers)
+    assert (other["name"], other["state"], other["workers"]) == ("other", "broken", None)
+    assert other["problems"] == [sentence.strip()]
+    assert [(part["pid"], part["alive"]) for part in other["parts"]] == [(process.pid, True)]
+
+    assert run_command(["cluster", "status", "--name", "other"]) == 1
+    capsys.readouterr()
+    assert run_command(["cluster", "down", "--all"]) == 0
+    assert capsys.readouterr().err == "one: stopped\nother: stopped\n"
+    assert not process.alive
+    assert not torn.folder.exists()
+
+
+def test_a_folder_that_cannot_be_a_cluster_is_left_alone(capsys):
+    one = kept("one", engines=(), dask_address=None)
+    stranger = one.folder.parent / ".not a cluster"
+    stranger.mkdir()
+    assert run_command(["cluster", "status"]) == 0
+    assert capsys.readouterr().out.startswith("one: up\n")
+    assert run_command(["cluster", "down", "--all"]) == 0
+    assert stranger.is_dir()
 
 
 def test_a_cluster_of_another_machine_is_not_judged_here():
@@ -271,3 +337,109 @@ def test_the_last_line_of_a_traceback_is_its_message(tmp_path):
     log.write_text("Traceback\n  File x\nValueError: wrong \x1b[31mport\n    at java.lang.Foo\n\n")
     assert last_line(log) == "ValueError: wrong port"
     assert last_line(tmp_path / "absent") == ""
+
+
+DASK_WELL = """\
+2026-11-21 23:07:07,099 - distributed.worker - INFO -         Registered to:  tcp://127.0.0.1:58267
+2026-11-21 23:07:07,110 - distributed.core - INFO - Starting established connection to tcp://x:58267
+"""
+SPARK_WELL = """\
+WARNING: Using incubator modules: jdk.incubator.vector
+2026-11-21 23:07:36 INFO Worker: Successfully registered with master spark://127.0.0.1:40623
+2026-11-21 23:07:36 INFO Worker: Worker cleanup enabled; old application directories are deleted
+"""
+SPARK_LOST = """\
+2026-11-21 23:07:44 WARN Worker: Failed to connect to master 127.0.0.1:40623
+org.apache.spark.SparkException: Exception thrown in awaitResult:
+\tat org.apache.spark.util.ThreadUtils$.awaitResult(ThreadUtils.scala:359)
+Caused by: java.io.IOException: Failed to connect to /127.0.0.1:40623
+\t... 4 more
+"""
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        "",
+        DASK_WELL,
+        SPARK_WELL,
+        DASK_WELL
+        + "/lib/resource_tracker.py:254: UserWarning: 6 leaked objects\n  warnings.warn(\n",
+        DASK_WELL + "[23:07:09] Task [xgboost.dask-0]:tcp://127.0.0.1:1 got rank 0\n",
+        SPARK_LOST + SPARK_WELL,
+        "2026-11-21 23:07:09 WARN Utils: Service 'x' could not bind on port 1. Attempting 2.\n",
+    ],
+    ids=["empty", "dask", "spark", "warning", "printed", "mended", "warned"],
+)
+def test_what_is_logged_while_all_is_well_is_no_reason_for_an_end(log, tmp_path):
+    (tmp_path / "log").write_text(log)
+    assert why_ended(tmp_path / "log") == ""
+    assert why_ended(tmp_path / "absent") == ""
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        (
+            (
+                "2026-11-21 23:08:33,836 - distributed.scheduler - INFO - End scheduler\n"
+                "Traceback (most recent call last):\n  File x\n"
+                "OSError: [Errno 98] Address already in use\n\n"
+                "The above exception was the direct cause of the following exception:\n\n"
+                "Traceback (most recent call last):\n  File x\n"
+                "RuntimeError: Scheduler failed to start.\n"
+            ),
+            (
+                "RuntimeError: Scheduler failed to start (because of OSError: [Errno 98] Address "
+                "already in use)"
+            ),
+        ),
+        (
+            DASK_WELL + "Traceback (most recent call last):\n  File x\n"
+            "distributed.scheduler.KilledWorker: Attempted to run task\n" + DASK_WELL[100:],
+            "distributed.scheduler.KilledWorker: Attempted to run task",
+        ),
+        (
+            DASK_WELL
+            + "2026-11-21 23:07:47,061 - distributed.worker - INFO - Stopping worker at tcp://x:1. "
+            "Reason: worker-handle-scheduler-connection-broken\n"
+            "2026-11-21 23:07:49,884 - distributed.nanny - INFO - Closing Nanny at 'tcp://x:2'. "
+            "Reason: nanny-close-gracefully\n"
+            "2026-11-21 23:07:49,886 - distributed.dask_worker - INFO - End worker\n",
+            (
+                "2026-11-21 23:07:47,061 - distributed.worker - INFO - Stopping worker at "
+                "tcp://x:1. Reason: worker-handle-scheduler-connection-broken"
+            ),
+        ),
+        (
+            SPARK_WELL + SPARK_LOST + "2026-11-21 23:07:53 INFO Worker: Retrying connection\n",
+            "Caused by: java.io.IOException: Failed to connect to /127.0.0.1:40623",
+        ),
+        (
+            SPARK_WELL + "2026-11-21 23:12:06 ERROR Worker: RECEIVED SIGNAL TERM\n",
+            "2026-11-21 23:12:06 ERROR Worker: RECEIVED SIGNAL TERM",
+        ),
+        (
+            "Error occurred during initialization of VM\nCould not reserve enough space\n",
+            "Error occurred during initialization of VM",
+        ),
+        (DASK_WELL + "/bin/sh: 1: java: not found\n", "/bin/sh: 1: java: not found"),
+    ],
+    ids=["port", "traceback", "dask-reason", "spark", "signal", "java", "shell"],
+)
+def test_the_error_in_a_log_is_the_reason_for_an_end(log, told, tmp_path):
+    (tmp_path / "log").write_text(log)
+    assert why_ended(tmp_path / "log") == told
+
+
+def test_status_quotes_an_error_and_no_routine_line():
+    kept(workers=2)
+    for part, line in (
+        ("dask-worker-1", "2026-11-21 23:07:07,110 - distributed.core - INFO - Starting"),
+        ("dask-worker-2", "ValueError: wrong port"),
+    ):
+        process = started(part=part, command=("/bin/echo", line))
+        wait_for(lambda process=process: not process.alive)
+    text = as_text(status("one"))
+    assert "dask-worker-1   died, and its log does not say why; it may have been killed\n" in text
+    assert "dask-worker-2   died; its log says: ValueError: wrong port\n" in text

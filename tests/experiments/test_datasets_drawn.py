@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from engines.errors import SpecError
+from engines.manifest import MANIFEST
 from engines.prepared import (
-    MANIFEST,
     Prepared,
     open_prepared,
     read_columns,

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
+import subprocess
+import sys
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +17,8 @@ import pytest
 
 from engines.errors import SpecError
 from engines.locations import Location
-from engines.prepared import MANIFEST, open_prepared, read_labels, read_rows
+from engines.manifest import MANIFEST, read_manifest, unreadable
+from engines.prepared import open_prepared, read_labels, read_rows
 from experiments.cli import WRONG_REQUEST, run_command
 from experiments.datasets import prepare
 from experiments.datasets.opening import open_dataset
@@ -156,6 +162,112 @@ def test_a_storage_that_cannot_be_written_is_refused_in_one_sentence(
         publish(local, Location.parse("nonsense://there/data"))
 
 
+@pytest.mark.parametrize("key", ["storage", "--to", "ENGINEBENCH_STORAGE"])
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_a_storage_in_a_folder_that_is_not_there_is_refused_and_not_made(
+    scheme: str,
+    key: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = f"{scheme}{tmp_path}/shraed/data"
+    if key == "ENGINEBENCH_STORAGE":
+        monkeypatch.setenv(key, address)
+    sections = {"storage": address} if key == "storage" else {}
+    arguments = ["prepare", write_definition(tmp_path, **sections)]
+    arguments += ["--to", address] if key == "--to" else []
+    assert run_command(arguments) == WRONG_REQUEST
+    (line,) = [one for one in capsys.readouterr().err.splitlines() if one.startswith("error:")]
+    assert line == (
+        f"error: {key}: {address} would be a new folder in {tmp_path}/shraed, which is no folder; "
+        f"create that or mend the path."
+    )
+    assert not (tmp_path / "shraed").exists()
+
+
+COPY_AND_DIE = """
+import os, signal, sys
+from dataclasses import replace
+from pathlib import Path
+from engines.locations import Folder, Location
+from engines.prepared import open_prepared
+from experiments.datasets.storage import publish
+
+class Dying:
+    def __init__(self, path):
+        self.path = path
+        self.name = path.name
+    def open(self, mode):
+        return self
+    def __enter__(self):
+        self.file = self.path.open("rb")
+        return self
+    def __exit__(self, *_):
+        self.file.close()
+    def read(self, n):
+        if self.file.tell():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.file.read(100)
+
+write = Folder.write
+Folder.write = lambda self, name, source, aside: write(self, name, Dying(source), aside)
+publish(open_prepared(Path(sys.argv[1])), Location.parse(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_what_a_killed_writer_left_is_removed_and_what_may_be_written_stays(
+    local: Prepared, tmp_path: Path, scheme: str
+) -> None:
+    address = f"{scheme}{tmp_path}/storage"
+    died = subprocess.run(
+        [sys.executable, "-c", COPY_AND_DIE, str(local.path), address], check=False, timeout=60
+    )
+    assert died.returncode == -9
+    (folder,) = (tmp_path / "storage").iterdir()
+    (left,) = folder.iterdir()
+    assert left.name.startswith(f".unfinished-{platform.node()}-")
+    other = tmp_path / "storage" / "other-dataset"
+    other.mkdir()
+    dead = int(left.name.split("-")[-2])
+    living = f".unfinished-{platform.node()}-{os.getpid()}-0123abcd"
+    old, elsewhere, like_ours = (
+        f".unfinished-{host}-{dead}-0123abcd"
+        for host in ("gone", "elsewhere", f"{platform.node()}-{dead}")
+    )
+    for name in (left.name, living, old, elsewhere, like_ours, "part.parquet"):
+        (other / name).write_bytes(b"x")
+    yesterday = left.stat().st_mtime - 25 * 3600
+    os.utime(other / old, (yesterday, yesterday))
+    os.utime(other / "part.parquet", (yesterday, yesterday))
+
+    stored = publish(local, Location.parse(address))
+    assert not [file for file in folder.iterdir() if file.name.startswith(".unfinished-")]
+    assert {file.name for file in other.iterdir()} == {
+        living, elsewhere, like_ours, "part.parquet",
+    }  # fmt: skip
+    assert_same(open_dataset(stored.address), local)
+
+
+def test_what_a_killed_writer_left_is_removed_from_any_file_system(local: Prepared) -> None:
+    import fsspec  # type: ignore[import-untyped]
+
+    address = "memory://storage-left"
+    folder = publish(local, Location.parse(address)).address.partition("://")[2]
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        pass
+    left, young = (
+        f"/{folder}/.unfinished-{host}-{dead.pid}-0123abcd"
+        for host in (platform.node(), "elsewhere")
+    )
+    memory = fsspec.filesystem("memory")
+    for name in (left, young):
+        memory.pipe(name, b"x")
+    publish(local, Location.parse(address))
+    assert (memory.exists(left), memory.exists(young)) == (False, True)
+
+
 def test_rows_that_workers_draw_are_not_copied(tmp_path: Path) -> None:
     on_workers = OPTIONS.model_copy(update={"generate": "on_workers"})
     drawn = prepare(
@@ -270,6 +382,73 @@ def test_a_folder_that_is_no_prepared_dataset_is_refused(tmp_path: Path) -> None
         (tmp_path / MANIFEST).write_text(content, encoding="utf-8")
         with pytest.raises(RequestError, match=r"^dataset\.url: .*[^.]\.$"):
             existing(f"file://{tmp_path}")
+
+
+class Refusing(BaseHTTPRequestHandler):
+    """Answer every request of S3's protocol with one status."""
+
+    status = 403
+
+    def do_HEAD(self) -> None:
+        self.send_response(self.status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_HEAD  # noqa: N815
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (403, r"may not be read by this user \(OSError: .*ask for the right to read it"),
+        (404, r"has no dataset\.json"),
+    ],
+)
+def test_what_refuses_is_told_from_what_is_not_there(
+    status: int, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr(Refusing, "status", status)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        try:
+            url = (
+                f"s3://bucket/data?endpoint_override=127.0.0.1:{server.server_port}"
+                f"&scheme=http&region=us-east-1"
+            )
+            with pytest.raises(RequestError, match=told) as refused:
+                existing(url)
+            with pytest.raises(SpecError) as unread:
+                read_manifest(Location.parse(url))
+        finally:
+            server.shutdown()
+            serving.join()
+    assert "delete" not in str(refused.value)
+    assert ("delete" in str(unread.value)) is (status == 404)
+    assert ("is incomplete" in str(unread.value)) is (status == 404)
+
+
+def test_a_folder_that_this_user_may_not_read_is_told_as_such(tmp_path: Path) -> None:
+    denied = PermissionError(13, "Permission denied")
+    told = unreadable(Location(str(tmp_path)), denied)
+    assert told.startswith(f"{tmp_path} may not be read by this user (PermissionError: ")
+
+
+def test_prepared_data_that_is_torn_is_not_to_be_deleted(local: Prepared, tmp_path: Path) -> None:
+    stored = publish(local, storage_in(tmp_path / "storage"))
+    (folder,) = (tmp_path / "storage").iterdir()
+    next(folder.glob("*.parquet")).unlink()
+    with pytest.raises(RequestError, match=r"is incomplete: .* is missing; prepare it again\.$"):
+        existing(stored.address)
+    (folder / MANIFEST).write_bytes((folder / MANIFEST).read_bytes()[:-20])
+    with pytest.raises(RequestError, match=r"dataset\.json is cut off.*; prepare it again\.$"):
+        existing(stored.address)
 
 
 def test_prepared_data_must_be_what_is_asked_for(local: Prepared) -> None:
