@@ -238,9 +238,11 @@ def engine(
 ) -> Iterator[Engine[Any]]:
     """Open a session of an engine in the test's own process; one at a time is open.
 
-    A benchmark of its methods gets ``extra_info``: engine, versions, outcome, and CPU seconds and
-    memory of the whole process tree, pytest included. Nothing pins that process to CPUs or limits
-    its memory: `bench_experiment` compares engines as a run does.
+    It joins the cluster that the environment names, as a run does, unless `engine_resources` has
+    one. A benchmark of its methods gets ``extra_info``: engine, versions, outcome, and CPU seconds
+    and memory of the whole process tree, pytest included, and of the cluster's workers. Nothing
+    pins that process to CPUs or limits its memory: `bench_experiment` compares engines as a run
+    does.
     """
     from enginebench_pytest.journal import journal_of
     from enginebench_pytest.sessions import opened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from enginebench_pytest.journal import Journal
     from experiments.definition import Experiment
     from experiments.records import Record
+    from experiments.runner.clusters import Joined
     from experiments.runner.ready import ReadyPoint
 
 # these come once in a process, so that each round of them is a process of its own
@@ -68,7 +70,8 @@ class BenchExperiment:
     ) -> tuple[Record, ...]:
         """Run an experiment in the runner's own child process, and benchmark a phase of it.
 
-        CPUs, memory and time are limited, and CPU seconds and memory measured, as in a run. The
+        CPUs, memory and time are limited, and CPU seconds and memory measured, as in a run, and an
+        engine joins the cluster that the definition or else the environment names, as in a run. The
         seconds that pytest-benchmark shows are those that the child itself counted.
 
         Parameters
@@ -95,14 +98,16 @@ class BenchExperiment:
         __tracebackhide__ = True
         refused = None
         try:
-            experiment, ready = self._prepare(definition, overrides, variant)
+            experiment, ready, joined = self._prepare(definition, overrides, variant)
             phase = _phase(experiment, phase)
             count = _rounds(experiment, phase, rounds)
             self.benchmark.group = f"{experiment.name}: {phase}, {_size(ready)}"
             about = {"test": self.test, "engine": self.engine, "group": self.benchmark.group}
             entries = Entries(self.journal, about)
             entries.append("started", phase=phase, definition=experiment.digest)
-            measured = Measured(self.engine, experiment, ready, phase, entries, self.warnings)
+            measured = Measured(
+                self.engine, experiment, ready, joined, phase, entries, self.warnings
+            )
             start = self._starter(measured, count)
         except (RequestError, pytest.fail.Exception) as exc:
             refused = str(exc)
@@ -127,8 +132,10 @@ class BenchExperiment:
 
     def _prepare(
         self, definition: str | Path | Experiment, overrides: tuple[str, ...], variant: str | None
-    ) -> tuple[Experiment, ReadyPoint]:
+    ) -> tuple[Experiment, ReadyPoint, Joined]:
         from experiments.definition import check_host, load_experiment
+        from experiments.definition.attach import attach_from_environment
+        from experiments.runner.clusters import join_clusters
         from experiments.runner.ready import make_ready
 
         if isinstance(definition, str | Path):
@@ -141,6 +148,7 @@ class BenchExperiment:
         else:
             engines = definition.engines.only((self.engine,))
             loaded = definition.model_copy(update={"engines": engines})
+        loaded, sources = attach_from_environment(loaded, os.environ)
         points = loaded.points()
         if len(points) > 1:
             keys = list(loaded.sweep)
@@ -150,7 +158,9 @@ class BenchExperiment:
             )
         point, experiment = points[0]
         check_host(experiment)
-        return experiment, make_ready(point, experiment, lambda _done, _total: None)
+        joined = join_clusters(experiment, sources, lambda _event: None)
+        ready = make_ready(point, experiment, lambda _done, _total: None, joined)
+        return experiment, ready, joined
 
     def _starter(self, measured: Measured, rounds: int) -> Callable[[int], HeldChild]:
         """Return what starts a child process, given how many there were before it."""
@@ -162,7 +172,11 @@ class BenchExperiment:
 
         folder = make_run_folder(measured.experiment.name, self.folder)
         books = Books(
-            folder, Scorer(folder), CandidateLog(folder.path), CandidateLog(folder.null_run)
+            folder,
+            Scorer(folder),
+            CandidateLog(folder.path),
+            CandidateLog(folder.null_run),
+            measured.joined,
         )
         repeats = 0
         if measured.phase not in _ONCE:

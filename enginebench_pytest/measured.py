@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from enginebench_pytest.journal import Entries
     from experiments.definition import Experiment
     from experiments.records import Failure, Phase, Record
+    from experiments.runner.clusters import Joined
     from experiments.runner.ready import ReadyPoint
 
 
@@ -27,6 +28,8 @@ class Measured:
         What is run.
     ready : ReadyPoint
         The same with its data.
+    joined : Joined
+        What the engine gets, where it joins a cluster.
     phase : str
         What is measured of it.
     entries : Entries
@@ -38,6 +41,7 @@ class Measured:
     engine: str
     experiment: Experiment
     ready: ReadyPoint
+    joined: Joined
     phase: str
     entries: Entries
     warnings: tuple[str, ...] = ()
@@ -109,12 +113,19 @@ class Measured:
             "versions": facts.get("versions") or describe_software(),
             "warnings": self._all_warnings(),
         }
+        if self.joined.described:
+            told["clusters"] = self.joined.described
         found: dict[str, Any] = plain(told)
         return found
 
     def _granted(self) -> dict[str, int]:
         from experiments.definition.host import granted, granted_cores, granted_memory
 
+        if (given := self.joined.described.get(self.engine)) is not None:
+            return {
+                name: given[name]
+                for name in ("cores", "memory_bytes", "workers", "threads_per_worker")
+            }
         workers, threads = granted(self.experiment, self.engine)
         return {
             "cores": granted_cores(self.experiment),

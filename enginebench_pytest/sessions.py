@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +12,10 @@ import pytest
 from engines import get_engine, least_memory
 from engines.errors import EngineError
 from engines.types import Resources
+from experiments.cluster.secret_files import secret_at_hand
+from experiments.definition.attach import attachment_from_environment
 from experiments.definition.host import DEFAULT_MEMORY_BYTES, usable_cores, usable_memory
+from experiments.errors import RequestError
 from experiments.runner.child import failure_of
 
 if TYPE_CHECKING:
@@ -35,15 +40,36 @@ def default_resources(name: str, scratch: Path) -> Resources:
     )
 
 
+def _placed(name: str, resources: Resources) -> tuple[Resources, str, str | None]:
+    """Return resources with the cluster to join, where its address is from, and its secret."""
+    named = None
+    if resources.attachment is None:
+        named = attachment_from_environment(name, os.environ, exact=True)
+    if named is None:
+        return resources, "", None
+    attachment, source, secret = named
+    return replace(resources, attachment=attachment), source, secret
+
+
 @contextmanager
 def opened(name: str, resources: Resources, journal: Journal) -> Iterator[Engine[Any]]:
-    """Open a session; one that cannot be opened fails the test with the engine's own sentence."""
+    """Open a session; one that cannot be opened fails the test with the engine's own sentence.
+
+    Resources that name no cluster are those of a definition that names none: an engine then joins
+    the one that the environment names, or is refused as `enginebench run` is.
+    """
     failure = None
+    source = ""
     try:
-        engine = get_engine(name)(resources)
-        engine.start()
-    except EngineError as exc:
+        resources, source, secret = _placed(name, resources)
+        with secret_at_hand(secret):
+            engine = get_engine(name)(resources)
+            engine.start()
+    except (EngineError, RequestError) as exc:
         failure = failure_of(exc)
+        if source:
+            said = failure["message"].removeprefix(f"{name}: ")
+            failure["message"] = f"{name} (from {source}): {said}"
     if failure is not None:
         journal.append("engine", engine=name, **failure)
         pytest.fail(failure["message"], pytrace=False)

@@ -17,6 +17,7 @@ from enginebench_pytest.journal import Entries
 from engines.errors import EngineError
 from engines.usage import usage
 from experiments.measure.meter import Meter
+from experiments.measure.workers import shares
 from experiments.records import plain
 from experiments.runner.child import failure_of
 from experiments.runner.host import describe_software
@@ -130,6 +131,9 @@ class _Watch:
         self._rounds = 0
         self._cpu_s: list[float] = []
         self._peaks: list[int] = []
+        # of each worker of a cluster, as a round began; none where the workers are in the tree
+        self._before: list[dict[str, Any]] = []
+        self._cannot_tell = ""
 
     @contextmanager
     def over(self, benchmark: BenchmarkFixture) -> Iterator[None]:
@@ -150,11 +154,12 @@ class _Watch:
 
     def begin(self) -> None:
         """Begin a round."""
+        self._before = self._ask_workers()
         self._tree.begin()
 
     def end(self, benchmark: BenchmarkFixture, iterations: int) -> None:
         """End a round of so many calls; warm-ups are no rounds."""
-        phase = self._tree.end()
+        phase = self._end_of_tree()
         walls = [] if benchmark.stats is None else benchmark.stats.stats.data
         if len(walls) == self._rounds:
             return
@@ -170,7 +175,7 @@ class _Watch:
 
     def end_many(self, benchmark: BenchmarkFixture, calls: int) -> None:
         """End all rounds at once; those of a short function are too many for a line each."""
-        self._add(self._tree.end(), calls)
+        self._add(self._end_of_tree(), calls)
         if benchmark.stats is None:
             return
         walls = benchmark.stats.stats.data
@@ -184,6 +189,24 @@ class _Watch:
             peak_memory_bytes=self._peaks[-1],
         )
 
+    def _end_of_tree(self) -> Phase:
+        """End what is measured, with what the workers of a cluster used of it."""
+        phase = self._tree.end()
+        workers = shares(self._before, self._ask_workers())
+        return replace(
+            phase,
+            cpu_s=phase.cpu_s + sum(one.cpu_s for one in workers),
+            peak_memory_bytes=phase.peak_memory_bytes
+            + sum(one.peak_memory_bytes for one in workers),
+        )
+
+    def _ask_workers(self) -> list[dict[str, Any]]:
+        try:
+            return [asdict(one) for one in self._engine.worker_usage()]
+        except EngineError as exc:  # the cluster is gone, or the benchmark has left it
+            self._cannot_tell = f"What the workers of the cluster used is not known: {exc}"
+            return []
+
     def _add(self, phase: Phase, calls: int) -> None:
         self._cpu_s.append(phase.cpu_s / calls)
         self._peaks.append(phase.peak_memory_bytes)
@@ -195,15 +218,16 @@ class _Watch:
             facts = asdict(self._engine.facts())
         except EngineError:  # the benchmark may have stopped it
             facts = {}
+        known = bool(self._cpu_s) and not self._cannot_tell
         told: dict[str, Any] = plain(
             {
                 "engine": self._engine.name,
                 "outcome": "degraded" if lost else "completed",
-                "cpu_s": median(self._cpu_s) if self._cpu_s else None,
-                "peak_memory_bytes": max(self._peaks, default=None),
+                "cpu_s": median(self._cpu_s) if known else None,
+                "peak_memory_bytes": max(self._peaks) if known else None,
                 "facts": {name: value for name, value in facts.items() if name != "versions"},
                 "versions": facts.get("versions") or describe_software(),
-                "warnings": lost,
+                "warnings": [*lost, *([self._cannot_tell] if self._cannot_tell else [])],
             }
         )
         return told

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from engines.base import Engine
 
 __all__ = [
+    "cluster_configuration",
     "cluster_members",
     "cluster_roles",
     "engine_names",
@@ -84,6 +85,24 @@ def cluster_members(name: str) -> ModuleType:
         Which engine.
     """
     return importlib.import_module(f"{_entry(name)[0]}.members")
+
+
+def cluster_configuration(name: str) -> ModuleType | None:
+    """Return the module that asks an engine's own configuration files for a cluster.
+
+    Parameters
+    ----------
+    name : {"dask"}
+        Which engine; the others are not asked.
+
+    Returns
+    -------
+    module or None
+        None where the engine's libraries are not installed.
+    """
+    if missing_libraries(name):
+        return None
+    return importlib.import_module(f"{_entry(name)[0]}.configuration")
 
 
 def get_engine(name: str) -> type[Engine[Any]]:

@@ -32,7 +32,10 @@ BESIDE = {
     "sklearn": ("pool",),
     "dask": (
         "alike",
+        "asking",
         "attached",
+        "calling_off",
+        "configuration",
         "crew",
         "joined",
         "knock",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import socket
 import ssl
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from engines.dask.asking import answer
 from engines.errors import ClusterError, headline
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def knock(attachment: Attachment, secured: Any) -> None:
     seconds = _KNOCKING * attachment.wait_s
     kind, failure = "?", ""
     try:
-        kind = asyncio.run(asyncio.wait_for(_identity(address, secured, seconds), seconds))
+        kind = answer(_identity(address, secured, seconds), seconds)
     except (OSError, TimeoutError, ValueError, RuntimeError, EOFError) as exc:
         failure = headline(exc)
     if failure:

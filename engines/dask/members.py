@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
+from engines.dask.asking import answer
 from engines.errors import ClusterError, headline
 from engines.roles import Member
 
@@ -32,7 +32,7 @@ def members(
         If it does not answer, or with something else.
     """
     try:
-        told = asyncio.run(asyncio.wait_for(_ask(address, certificates, timeout_s), timeout_s))
+        told = answer(_ask(address, certificates, timeout_s), timeout_s)
     except (OSError, TimeoutError, ValueError, KeyError, TypeError) as exc:
         raise ClusterError(
             f"dask: the scheduler at {address} does not tell its workers ({headline(exc)}); see "

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from engines.types import Attachment, Certificates
-from experiments.definition.addresses import LOCAL, parse_dask_address, parse_spark_master
-from experiments.definition.engines import DaskOptions, SparkOptions
+from experiments.definition.addresses import LOCAL
+from experiments.definition.conventions import (
+    PLACES,
+    SECRET_FILE_VARIABLE,
+    SECRET_VARIABLE,
+    TLS_VARIABLES,
+    keys_of,
+)
+from experiments.definition.engines import DaskOptions, EnginesOptions, SparkOptions
 from experiments.definition.models import Experiment
+from experiments.definition.sweep import at_point
 from experiments.definition.wording import shown
 from experiments.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from experiments.definition.engines import ClusterOptions
-
-# the one name under which an engine's own process finds Spark's secret
-SECRET_VARIABLE: Final = "ENGINEBENCH_SPARK_SECRET"  # noqa: S105 - the name of a variable
-SECRET_FILE_VARIABLE: Final = "ENGINEBENCH_SPARK_SECRET_FILE"  # noqa: S105 - as above
-DASK_VARIABLE: Final = "DASK_SCHEDULER_ADDRESS"
-SPARK_VARIABLE: Final = "SPARK_MASTER"
-
-DEFINITION: Final = "the definition"
-
-_DASK_TLS: Final = {
-    "ca_file": "DASK_DISTRIBUTED__COMM__TLS__CA_FILE",
-    "cert": "DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT",
-    "key": "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY",
-}
-_DEFAULTS_FILE: Final = "spark-defaults.conf"
-# a key and its value as in all properties of Java: apart by white space, '=' or ':'
-_MASTER_LINE: Final = re.compile(r"\s*spark\.master(?:\s*[=:]\s*|\s+)(?P<master>.*)")
 
 
 class ClusterAddresses(Protocol):
@@ -87,20 +77,17 @@ def attach_from_environment(
         If the environment names a cluster that cannot be joined, or if certificates or the secret
         of any cluster are missing or cannot be read.
     """
-    given: dict[str, dict[str, Any]] = {}
-    sources: dict[str, str] = {}
-    selected = experiment.engines.selected()
-    if isinstance(dask := selected.get("dask"), DaskOptions):
-        given["dask"], sources["dask"] = _dask_keys(dask, environ)
-    if isinstance(spark := selected.get("spark"), SparkOptions):
-        given["spark"], sources["spark"] = _spark_keys(spark, environ)
-    filled = _with_keys(experiment, given, replace=False)
+    tree = experiment.model_dump(mode="json")
+    sources = {
+        name: _fill(tree, name, environ) for name in PLACES if name in experiment.engines.selected()
+    }
+    filled = Experiment.from_tree(tree)
     joined: set[str] = set()
-    for _, at_point in filled.points():
-        for name, options in at_point.engines.attached.items():
+    for _, placed in filled.points():
+        for name, options in placed.engines.attached.items():
             joined.add(name)
             _check_certificates(options)
-            child_secrets(at_point, name, environ)
+            child_secrets(placed, name, environ)
     return filled, {name: source for name, source in sources.items() if name in joined}
 
 
@@ -122,14 +109,12 @@ def named_in_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, str
     RequestError
         If what it names is no cluster that can be joined.
     """
-    dask, dask_source = _dask_keys(DaskOptions(), environ)
-    spark, spark_source = _spark_keys(SparkOptions(), environ)
-    named = {"dask": (dask["address"], dask_source), "spark": (spark["master"], spark_source)}
-    return {
-        name: (address, source)
-        for name, (address, source) in named.items()
-        if address not in {None, LOCAL}
-    }
+    named = {}
+    for name, key in PLACES.items():
+        keys, source = keys_of(name, {}, environ)
+        if keys[key] is not None:
+            named[name] = (keys[key], source)
+    return named
 
 
 def with_cluster(experiment: Experiment, cluster: ClusterAddresses) -> Experiment:
@@ -152,7 +137,7 @@ def with_cluster(experiment: Experiment, cluster: ClusterAddresses) -> Experimen
         given["spark"] = {
             "master": cluster.spark_master, "secret_env": None, "secret_file": secret
         }  # fmt: skip
-    return _with_keys(experiment, given, replace=True)
+    return _replaced(experiment, given)
 
 
 def attachment_of(experiment: Experiment, engine: str) -> Attachment | None:
@@ -165,7 +150,53 @@ def attachment_of(experiment: Experiment, engine: str) -> Attachment | None:
     engine : str
         One of the engines that it selects.
     """
-    options = experiment.engines.attached.get(engine)
+    return _attachment(experiment.engines, engine, exact=not experiment.resources.allow_unequal)
+
+
+def attachment_from_environment(
+    engine: str, environ: Mapping[str, str], *, exact: bool
+) -> tuple[Attachment, str, str | None] | None:
+    """Return the cluster that the environment names for an engine, without a definition of it.
+
+    Parameters
+    ----------
+    engine : str
+        Name of the engine.
+    environ : mapping
+        Environment variables.
+    exact : bool
+        Whether a cluster that gives other cores than asked for is refused.
+
+    Returns
+    -------
+    attachment : Attachment
+        How to join it.
+    source : str
+        Where its address is from, in words.
+    secret : str or None
+        What the variable that `attachment` names is to hold, if it names one.
+    None
+        In the place of all where the engine starts its own workers.
+
+    Raises
+    ------
+    RequestError
+        As `attach_from_environment`.
+    """
+    if engine not in PLACES:
+        return None
+    keys, source = keys_of(engine, {}, environ)
+    given = {key: value for key, value in keys.items() if value is not None}
+    engines = EnginesOptions.model_validate({engine: given})
+    attachment = _attachment(engines, engine, exact=exact)
+    if attachment is None:
+        return None
+    _check_certificates(engines.attached[engine])
+    return attachment, source, _secrets(engines, engine, environ)[SECRET_VARIABLE]
+
+
+def _attachment(engines: EnginesOptions, engine: str, *, exact: bool) -> Attachment | None:
+    options = engines.attached.get(engine)
     if options is None or options.cluster is None:
         return None
     certificates = secret = python = None
@@ -178,7 +209,7 @@ def attachment_of(experiment: Experiment, engine: str) -> Attachment | None:
     return Attachment(
         address=options.cluster,
         wait_s=options.wait_s,
-        exact=not experiment.resources.allow_unequal,
+        exact=exact,
         certificates=certificates,
         secret_variable=secret,
         worker_python=python,
@@ -209,118 +240,92 @@ def child_secrets(
     RequestError
         If the secret is missing.
     """
+    return _secrets(experiment.engines, engine, environ)
+
+
+def _secrets(
+    engines: EnginesOptions, engine: str, environ: Mapping[str, str]
+) -> dict[str, str | None]:
     told: dict[str, str | None] = {SECRET_VARIABLE: None, SECRET_FILE_VARIABLE: None}
-    for options in experiment.engines.selected().values():
+    for options in engines.selected().values():
         if isinstance(options, SparkOptions) and options.secret_env is not None:
             told[options.secret_env] = None
-    joined = experiment.engines.attached.get(engine)
+    joined = engines.attached.get(engine)
     if isinstance(joined, SparkOptions):
         told[SECRET_VARIABLE] = _secret(joined, environ)
     return told
 
 
-def _dask_keys(options: DaskOptions, environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
-    """Return what the environment adds to the options of Dask, and where the address is from."""
-    address, source = options.address, DEFINITION
-    if address is None and (text := environ.get(DASK_VARIABLE, "").strip()):
-        # Dask itself takes an address without a scheme for tcp
-        whole = text if "://" in text else f"tcp://{text}"
-        address = _parsed(parse_dask_address, whole, DASK_VARIABLE, "engines.dask.address")
-        source = DASK_VARIABLE
-    keys: dict[str, Any] = {"address": address}
-    if address is not None and address.startswith("tls://"):
-        files = {key: environ.get(name, "") for key, name in _DASK_TLS.items()}
-        if options.tls is None and all(files.values()):
-            keys["tls"] = files
-    elif address is not None and options.tls is not None and source == DASK_VARIABLE:
-        raise RequestError(
-            f"engines.dask.tls: certificates are given, and {DASK_VARIABLE} is {address}, which "
-            "is not encrypted; set it to an address that starts with tls://, or remove tls."
-        )
-    return keys, source
+def _fill(tree: dict[str, Any], name: str, environ: Mapping[str, str]) -> str:
+    """Put what the environment says of an engine into a definition, wherever that says nothing.
+
+    Parameters
+    ----------
+    tree : dict
+        The definition, changed in place.
+    name : str
+        The engine.
+    environ : mapping
+        Environment variables.
+
+    Returns
+    -------
+    str
+        Where the addresses are from, in words.
+    """
+    key, whole, sweep = PLACES[name], f"engines.{name}", tree["sweep"]
+    swept = {one.split(".")[2] for one in sweep if one.startswith(f"{whole}.")}
+    if swept & {"secret_env", "secret_file"}:
+        swept |= {"secret_env", "secret_file"}  # there is one of them
+    sources: list[str] = []
+
+    def filled(options: dict[str, Any]) -> dict[str, Any]:
+        keys, source = keys_of(name, options, environ)
+        if keys[key] not in {None, LOCAL}:
+            sources.append(source)
+        more = {one: value for one, value in keys.items() if value is not None}
+        return options | {one: value for one, value in more.items() if one not in swept - {key}}
+
+    options = tree["engines"][name]
+    if key not in swept:
+        tree["engines"][name] = filled(options)
+    else:
+        place = f"{whole}.{key}"
+        of_points = [
+            filled(at_point({"engines": {name: options}}, {place: address})["engines"][name])
+            for address in sweep[place]
+        ]
+        sweep[place] = [one[key] for one in of_points]
+        added = {one: value for many in of_points for one, value in many.items()}
+        added = {one: value for one, value in added.items() if one not in {key, *options}}
+        if added:
+            # no point has the address beside the sweep, and it need not go together with these
+            before = {one: value for one, value in options.items() if one != key}
+            tree["engines"][name] = before | added
+    if whole in sweep:
+        sources.clear()
+        sweep[whole] = [filled(one or {}) for one in sweep[whole]]
+    return " and ".join(sorted(set(sources), key=sources.index))
 
 
-def _spark_keys(options: SparkOptions, environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
-    """Return what the environment adds to the options of Spark, and where the master is from."""
-    master, source = options.master, DEFINITION
-    if master is None:
-        text, source = _spark_master(environ)
-        if text and text.partition("[")[0] != LOCAL:  # local[4] is no cluster
-            master = _parsed(parse_spark_master, text, source, "engines.spark.master")
-    keys: dict[str, Any] = {"master": master}
-    told = options.secret_env or options.secret_file
-    if master not in {None, LOCAL} and not told:
-        if environ.get(SECRET_VARIABLE):
-            keys["secret_env"] = SECRET_VARIABLE
-        elif file := environ.get(SECRET_FILE_VARIABLE):
-            keys["secret_file"] = file
-    return keys, source
-
-
-def _spark_master(environ: Mapping[str, str]) -> tuple[str, str]:
-    """Return the master that Spark's own conventions name, empty if none, and where it is named."""
-    if text := environ.get(SPARK_VARIABLE, "").strip():
-        return text, SPARK_VARIABLE
-    folder = environ.get("SPARK_CONF_DIR", "")
-    if not folder and (home := environ.get("SPARK_HOME", "")):
-        folder = str(Path(home) / "conf")
-    if folder:
-        file = Path(folder) / _DEFAULTS_FILE
-        try:
-            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:  # it need not be there
-            return "", ""
-        # as in all properties of Java, the last one counts
-        for line in reversed(lines):
-            if found := _MASTER_LINE.fullmatch(line):
-                return found["master"].strip(), f"spark.master of {file}"
-    return "", ""
-
-
-def _parsed(parse: Callable[[Any], str], text: str, source: str, key: str) -> str:
-    try:
-        return parse(text)
-    except ValueError as exc:
-        raise RequestError(
-            f"{source}: {exc}; change it, or set {key}, which counts more."
-        ) from None
-
-
-def _with_keys(
-    experiment: Experiment, given: Mapping[str, Mapping[str, Any]], *, replace: bool
-) -> Experiment:
-    """Return an experiment with keys of its engines put in place, also in a sweep of engines."""
+def _replaced(experiment: Experiment, given: Mapping[str, Mapping[str, Any]]) -> Experiment:
+    """Return an experiment with keys of its engines replaced, also in a sweep of engines."""
     tree = experiment.model_dump(mode="json")
     for name, keys in given.items():
         if name not in tree["engines"]:
             continue
-        tree["engines"][name] = _merged(tree["engines"][name], keys, replace=replace)
+        tree["engines"][name] = _with(tree["engines"][name], keys)
         whole = f"engines.{name}"
         if whole in tree["sweep"]:
-            tree["sweep"][whole] = [
-                _merged(one or {}, keys, replace=replace) for one in tree["sweep"][whole]
-            ]
-        if replace:
-            for key in keys:
-                tree["sweep"].pop(f"{whole}.{key}", None)
+            tree["sweep"][whole] = [_with(one or {}, keys) for one in tree["sweep"][whole]]
+        for key in keys:
+            tree["sweep"].pop(f"{whole}.{key}", None)
     return Experiment.from_tree(tree)
 
 
-def _merged(
-    options: Mapping[str, Any], keys: Mapping[str, Any], *, replace: bool
-) -> dict[str, Any]:
-    if not replace and _placed_elsewhere(options, keys):
-        return dict(options)
-    before = {key: value for key, value in options.items() if not (replace and key in keys)}
-    return {**before, **{key: value for key, value in keys.items() if value is not None}}
-
-
-def _placed_elsewhere(options: Mapping[str, Any], keys: Mapping[str, Any]) -> bool:
-    """Say whether options name a cluster, and another than the keys."""
-    return any(
-        options.get(key) is not None and options[key] != keys.get(key)
-        for key in ("address", "master")
-    )
+def _with(options: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:
+    before = {key: value for key, value in options.items() if key not in keys}
+    return before | {key: value for key, value in keys.items() if value is not None}
 
 
 def _check_certificates(options: ClusterOptions) -> None:
@@ -330,8 +335,8 @@ def _check_certificates(options: ClusterOptions) -> None:
         if options.address is not None and options.address.startswith("tls://"):
             raise RequestError(
                 f"engines.dask.address: {options.address} needs certificates and none are given; "
-                f"set ca_file, cert and key of engines.dask.tls, or {', '.join(_DASK_TLS.values())}"
-                "."
+                "set ca_file, cert and key of engines.dask.tls, or "
+                f"{', '.join(TLS_VARIABLES.values())}."
             )
         return
     for key, file in options.tls.model_dump().items():
@@ -382,4 +387,4 @@ def _absolute(file: str) -> str:
 
 
 def _files(certificates: Certificates) -> dict[str, str]:
-    return {key: str(getattr(certificates, key)) for key in _DASK_TLS}
+    return {key: str(getattr(certificates, key)) for key in TLS_VARIABLES}

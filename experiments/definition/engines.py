@@ -150,12 +150,12 @@ class DaskOptions(ClusterOptions):
         default=None,
         description="Scheduler of a running cluster to join: tcp://host:port or tls://host:port. "
         "local starts workers on this machine, whatever the environment says; when not given, "
-        "DASK_SCHEDULER_ADDRESS decides.",
+        "DASK_SCHEDULER_ADDRESS or scheduler-address of Dask's configuration files decides.",
     )
     tls: TlsOptions | None = Field(
         default=None,
         description="Certificates for an address with tls://; those of Dask's own environment "
-        "variables (DASK_DISTRIBUTED__COMM__TLS__...) when not given.",
+        "variables (DASK_DISTRIBUTED__COMM__TLS__...) or configuration files when not given.",
     )
 
     @property

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 1000
 
+# key that says where an engine's cluster is, in a sweep of it -> what an address may have no use
+# for, and how an address begins that has
+_PLACES = {
+    "engines.dask.address": (("tls",), "tls://"),
+    "engines.spark.master": (("secret_env", "secret_file", "python"), "spark://"),
+}
+
 
 def count_points(sweep: Mapping[str, Sequence[Any]]) -> int:
     """Return the number of combinations."""
@@ -30,11 +37,34 @@ def combinations(sweep: Mapping[str, Sequence[Any]]) -> Iterator[dict[str, Any]]
 
 
 def at_point(tree: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of a definition's values with those of one point in place, and no sweep."""
+    """Return a copy of a definition's values with those of one point in place, and no sweep.
+
+    Certificates and the like that are given beside a sweep of addresses, such as of ``local`` and
+    ``tls://host:port``, are of the points whose address has a use for them.
+    """
     placed = {key: copy.deepcopy(value) for key, value in tree.items() if key != "sweep"}
     for key, value in point.items():
         set_value(placed, tuple(key.split(".")), copy.deepcopy(value))
+    for key, (companions, scheme) in _PLACES.items():
+        address = point.get(key)
+        if isinstance(address, str) and not address.startswith(scheme):
+            engine = key.rpartition(".")[0]
+            options = _section(placed, engine.split("."))
+            for one in companions:
+                whole = f"{engine}.{one}"
+                if not any(other == whole or other.startswith(f"{whole}.") for other in point):
+                    options.pop(one, None)
     return placed
+
+
+def _section(tree: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
+    """Return the section at a path; an empty one where there is none."""
+    for key in path:
+        below = tree.get(key)
+        if not isinstance(below, dict):
+            return {}
+        tree = below
+    return tree
 
 
 def set_value(tree: dict[str, Any], path: KeyPath, value: Any) -> KeyPath | None:

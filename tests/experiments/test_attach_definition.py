@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +14,14 @@ import pytest
 from engines.types import Attachment, Certificates
 from experiments.definition import check_host, experiment_schema, granted, load_experiment
 from experiments.definition.attach import (
-    SECRET_FILE_VARIABLE,
-    SECRET_VARIABLE,
     attach_from_environment,
+    attachment_from_environment,
     attachment_of,
     child_secrets,
     named_in_environment,
     with_cluster,
 )
+from experiments.definition.conventions import SECRET_FILE_VARIABLE, SECRET_VARIABLE
 from experiments.definition.host import engine_cores, granted_memory
 from experiments.errors import RequestError
 
@@ -325,6 +327,200 @@ def test_whole_options_that_are_swept_get_the_cluster_too():
 def test_the_clusters_of_the_environment_can_be_listed():
     environ = {"DASK_SCHEDULER_ADDRESS": TCP, "SPARK_MASTER": "local[2]"}
     assert named_in_environment(environ) == {"dask": (TCP, "DASK_SCHEDULER_ADDRESS")}
+
+
+def test_a_cluster_for_one_engine_needs_no_definition(files, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2\n", encoding="ascii")
+    environ = {"DASK_SCHEDULER_ADDRESS": TLS, "SPARK_MASTER": MASTER}
+    environ |= {variable: files[key] for variable, key in DASK_TLS.items()}
+    environ[SECRET_FILE_VARIABLE] = str(secret)
+    assert attachment_from_environment("dask", environ, exact=True) == (
+        Attachment(TLS, 60.0, certificates=Certificates(**files)), "DASK_SCHEDULER_ADDRESS", None
+    )  # fmt: skip
+    assert attachment_from_environment("spark", environ, exact=False) == (
+        Attachment(MASTER, 60.0, exact=False, secret_variable=SECRET_VARIABLE),
+        "SPARK_MASTER",
+        "hunter2",
+    )
+    assert attachment_from_environment("sklearn", environ, exact=True) is None
+    assert attachment_from_environment("spark", {"SPARK_MASTER": "local"}, exact=True) is None
+    secret.unlink()
+    with pytest.raises(RequestError, match=r"^engines\.spark\.secret_file: "):
+        attachment_from_environment("spark", environ, exact=True)
+
+
+# Dask's own configuration files
+
+
+def written(folder, name, text):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder / name
+
+
+@pytest.mark.parametrize("key", ["scheduler-address", "scheduler_address"])
+def test_dask_is_attached_by_its_own_files_and_a_variable_or_the_definition_wins(tmp_path, key):
+    file = written(tmp_path, "mine.yaml", f"{key}: {TCP}\n")
+    for named in (tmp_path, file):
+        asked, sources = attach_from_environment(digits(), {"DASK_CONFIG": str(named)})
+        assert asked.engines.dask.address == TCP
+        assert sources == {"dask": f"scheduler-address of {file}"}
+    environ = {"DASK_CONFIG": str(tmp_path), "DASK_SCHEDULER_ADDRESS": "tcp://a:1"}
+    asked, sources = attach_from_environment(digits(), environ)
+    assert asked.engines.dask.address == "tcp://a:1"
+    assert sources == {"dask": "DASK_SCHEDULER_ADDRESS"}
+    for local in ({"DASK_SCHEDULER_ADDRESS": "local"}, {}):
+        asked = digits() if local else digits("engines.dask.address=local")
+        assert attach_from_environment(asked, environ | local)[1] == {}
+    assert named_in_environment({"DASK_CONFIG": str(file)}) == {
+        "dask": (TCP, f"scheduler-address of {file}")
+    }
+
+
+def test_the_last_of_dasks_files_counts_also_where_it_takes_an_address_back(tmp_path):
+    written(tmp_path, "a.yaml", "scheduler-address: tcp://old:1\n")
+    second = written(tmp_path, "b.yaml", f"scheduler-address: {TCP}\n")
+    written(tmp_path, "c.yaml", "# scheduler-address: tcp://no:1\n")
+    environ = {"DASK_CONFIG": str(tmp_path)}
+    assert attach_from_environment(digits(), environ)[1] == {
+        "dask": f"scheduler-address of {second}"
+    }
+    written(tmp_path, "d.yaml", "scheduler-address: null\n")
+    assert attach_from_environment(digits(), environ) == (digits(), {})
+
+
+def test_dasks_files_in_the_home_folder_are_found(tmp_path):
+    file = written(tmp_path / ".config" / "dask", "mine.yaml", f"scheduler-address: {TCP}\n")
+    program = (
+        "import os\n"
+        "from experiments.definition.attach import named_in_environment\n"
+        "print(named_in_environment(os.environ))"
+    )
+    environ = {name: value for name, value in os.environ.items() if "DASK" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environ | {"HOME": str(tmp_path)},
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.strip() == str({"dask": (TCP, f"scheduler-address of {file}")})
+
+
+def test_what_is_wrong_in_dasks_files_is_told_with_the_file(tmp_path):
+    file = written(tmp_path, "mine.yaml", "scheduler-address: ucx://me:hunter2@a:1\n")
+    environ = {"DASK_CONFIG": str(file)}
+    message = refusal(attach_from_environment, digits(), environ)
+    assert message.startswith(f"scheduler-address of {file}: must be the address of a Dask")
+    assert "hunter2" not in message
+    for text in ("a: [", "- a"):
+        file.write_text(text, encoding="utf-8")
+        message = refusal(attach_from_environment, digits(), environ)
+        assert message.startswith("dask: its own configuration cannot be read (")
+        assert str(file) in message
+        # who does not need it is not troubled
+        for other in (digits(engines="spark"), digits("engines.dask.address=local")):
+            assert attach_from_environment(other, environ) == (other, {})
+
+
+def test_a_run_is_refused_where_dask_cannot_read_its_own_files(tmp_path):
+    file = written(tmp_path, "mine.yaml", "a: [")
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments", "run", "kmeans-digits", "--engines", "dask"],
+        env={**os.environ, "DASK_CONFIG": str(file)},
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert "dask: its own configuration cannot be read (" in line
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_certificates_come_from_dasks_files_too_and_a_variable_wins_for_each(files, tmp_path):
+    named = {"ca-file": files["ca_file"], "client": {key: files[key] for key in ("cert", "key")}}
+    text = json.dumps({"distributed": {"comm": {"tls": named}}})
+    environ = {"DASK_CONFIG": str(written(tmp_path / "etc", "tls.yaml", text))}
+    for asked, more in (
+        (digits(f"engines.dask.address={TLS}"), {}),
+        (digits(), {"DASK_SCHEDULER_ADDRESS": TLS}),
+    ):
+        attached, _ = attach_from_environment(asked, environ | more)
+        assert attachment_of(attached, "dask").certificates == Certificates(**files)
+    other = tmp_path / "other.pem"
+    other.touch()
+    environ["DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY"] = str(other)
+    attached, _ = attach_from_environment(digits(f"engines.dask.address={TLS}"), environ)
+    assert attachment_of(attached, "dask").certificates == Certificates(
+        **files | {"key": str(other)}
+    )
+
+
+# sweeps of places
+
+
+def test_a_swept_scheduler_gets_certificates_where_it_has_a_use_for_them(files):
+    environ = {variable: files[key] for variable, key in DASK_TLS.items()}
+    places = ["local", TLS, "tls://10.0.0.6:1", TCP]
+    asked = digits(f"sweep={{engines.dask.address: {json.dumps(places)}}}")
+    attached, sources = attach_from_environment(asked, environ)
+    assert attached.sweep == asked.sweep
+    assert sources == {"dask": "the definition"}
+    told = [attachment_of(one, "dask") for _, one in attached.points()]
+    certificates = Certificates(**files)
+    assert told == [
+        None,
+        Attachment(TLS, 60.0, certificates=certificates),
+        Attachment("tls://10.0.0.6:1", 60.0, certificates=certificates),
+        Attachment(TCP, 60.0),
+    ]
+    assert attach_from_environment(digits(), environ) == (digits(), {})
+
+
+def test_what_is_written_of_certificates_stands_in_a_sweep(files, tmp_path):
+    environ = {variable: files[key] for variable, key in DASK_TLS.items()}
+    own = dict(files, key=str(tmp_path / "own.pem"))
+    Path(own["key"]).touch()
+    asked = digits(tls(own), f"sweep={{engines.dask.address: [local, '{TLS}']}}")
+    attached, _ = attach_from_environment(asked, environ)
+    first, second = (attachment_of(one, "dask") for _, one in attached.points())
+    assert (first, second.certificates) == (None, Certificates(**own))
+    # options that are swept as a whole, each with an address of its own
+    asked = digits(f"sweep={{engines.dask: [{{address: '{TLS}'}}, {{address: '{TCP}'}}]}}")
+    attached, sources = attach_from_environment(asked, environ)
+    first, second = (attachment_of(one, "dask") for _, one in attached.points())
+    assert first.certificates == Certificates(**files)
+    assert second.certificates is None
+    assert sources == {"dask": "the definition"}
+
+
+def test_a_swept_master_gets_the_secret(tmp_path):
+    file = tmp_path / "secret"
+    file.write_text("hunter2", encoding="ascii")
+    asked = digits(f"sweep={{engines.spark.master: [local, '{MASTER}']}}")
+    for environ in ({SECRET_VARIABLE: "hunter2"}, {SECRET_FILE_VARIABLE: str(file)}):
+        attached, sources = attach_from_environment(asked, environ)
+        (_, here), (_, there) = attached.points()
+        assert attachment_of(here, "spark") is None
+        assert child_secrets(here, "spark", environ)[SECRET_VARIABLE] is None
+        assert attachment_of(there, "spark").secret_variable == SECRET_VARIABLE
+        assert child_secrets(there, "spark", environ)[SECRET_VARIABLE] == "hunter2"
+        assert sources == {"spark": "the definition"}
+    whole = digits(f"sweep={{engines.spark: [{{master: '{MASTER}'}}]}}")
+    ((_, there),) = attach_from_environment(whole, environ)[0].points()
+    assert child_secrets(there, "spark", environ)[SECRET_VARIABLE] == "hunter2"
+    # a variable that is swept is not joined by a file from the environment
+    both = digits(f"engines.spark.master={MASTER}", "sweep={engines.spark.secret_env: [A, B]}")
+    attached, _ = attach_from_environment(both, {**environ, "A": "1", "B": "2"})
+    assert [one.engines.spark.secret_env for _, one in attached.points()] == ["A", "B"]
+
+
+def test_a_swept_address_that_says_nothing_is_that_of_the_environment():
+    asked = digits("sweep={engines.dask.address: [null, local, 'tcp://a:1']}")
+    attached, sources = attach_from_environment(asked, {"DASK_SCHEDULER_ADDRESS": TCP})
+    addresses = [one.engines.dask.address for _, one in attached.points()]
+    assert addresses == [TCP, "local", "tcp://a:1"]
+    assert sources == {"dask": "DASK_SCHEDULER_ADDRESS and the definition"}
+    # and one that is not asked for troubles nobody
+    asked = digits("sweep={engines.dask.address: [local, 'tcp://a:1']}")
+    attach_from_environment(asked, {"DASK_SCHEDULER_ADDRESS": "nonsense"})
 
 
 # the secret
