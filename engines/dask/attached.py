@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import threading
 import uuid
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from engines import usage
 from engines.dask import alike, sampler, watching
 from engines.dask.crew import Worker, in_order
-from engines.dask.joined import ANSWER, LEAVE, JoinedCrew, Place, ask_scheduler
+from engines.dask.joined import ANSWER, LEAVE, JoinedCrew, Place, ask_scheduler, within
 from engines.dask.knock import knock, security
 from engines.errors import ClusterError, headline
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from engines.dask.losses import Losses
     from engines.types import Attachment, Resources
 
-# seconds in which the workers have imported their libraries
-_IMPORT = 120.0
+# seconds that the workers have to import their libraries, also where joining has taken its time
+IMPORT = 30.0
 # XGBoost's function that starts its tracker beside the scheduler, and returns without it
 _TRACKER = "_start_tracker"
 _POLL = 0.1
@@ -67,25 +68,23 @@ def join(
     secured = security(attachment)
     knock(attachment, secured)
     client = _client(attachment, secured, deadline)
-    undo.callback(client.close, timeout=LEAVE)
+    undo.callback(_close, client)
     undo.callback(setattr, losses, "closing", True)
     address = attachment.address
     try:
         chosen = _chosen(client, resources, attachment, deadline)
         alike.check(
             address,
-            client.sync(
+            within(
+                client,
+                max(deadline - monotonic(), ANSWER),
                 client._get_versions,  # noqa: SLF001 - get_versions takes no time-out
                 packages=list(alike.PACKAGES),
-                callback_timeout=max(deadline - monotonic(), ANSWER),
             ),
         )
         settings = ask_scheduler(client, watching.settings_of(), ANSWER)
     except (OSError, TimeoutError) as exc:
-        raise ClusterError(
-            f"dask: the cluster at {address} does not answer within {attachment.wait_s:g} s "
-            f"({headline(exc)}): see whether its workers are overloaded."
-        ) from exc
+        raise ClusterError(_silent(attachment, exc)) from exc
     _await_free(client, attachment, tuple(chosen), deadline)
     place = Place(
         address,
@@ -96,18 +95,40 @@ def join(
     crew = JoinedCrew(client, place, losses)
     client.subscribe_topic(place.name, crew.heard)
     undo.callback(crew.leave)
-    _install(client, place)
-    client.crew = crew
-    _prepare(client, tuple(chosen), prepare)
+    try:
+        _install(client, place, deadline)
+        client.crew = crew
+        _prepare(client, tuple(chosen), prepare, deadline)
+    except (OSError, TimeoutError) as exc:
+        raise ClusterError(_silent(attachment, exc)) from exc
     _check_memory(address, crew.workers())
     threads = sum(one.threads for one in chosen.values())
     there_is = replace(
         resources,
         cores=threads,
         workers=len(chosen),
-        threads_per_worker=max(threads // len(chosen), 1),
+        threads_per_worker=min(one.threads for one in chosen.values()),
     )
     return client, crew, there_is
+
+
+def _close(client: Any) -> None:
+    """Close a client, also where what it still had to send cannot be sent."""
+    try:
+        client.close(timeout=LEAVE)
+    except (OSError, TimeoutError):
+        # what it would have done last
+        client._loop_runner.stop()  # noqa: SLF001 - it has no public name
+        client.status = "closed"
+
+
+def _silent(attachment: Attachment, exc: Exception) -> str:
+    """Say that a process of the cluster, whichever it is, gave no answer."""
+    return (
+        f"dask: the cluster at {attachment.address} does not answer within {attachment.wait_s:g} s "
+        f"({headline(exc)}): see whether its scheduler or one of its workers hangs or is "
+        f"overloaded, or raise engines.dask.wait."
+    )
 
 
 def _check_memory(address: str, workers: Mapping[str, Worker]) -> None:
@@ -122,14 +143,31 @@ def _check_memory(address: str, workers: Mapping[str, Worker]) -> None:
         )
 
 
-def _client(attachment: Attachment, secured: Any, deadline: float) -> Any:
+def _client_class(seconds: float) -> Any:
+    """Return the kind of client that a session has, which takes so many seconds to start."""
     import distributed
-    from distributed.versions import VersionMismatchWarning
 
     class Client(distributed.Client):  # type: ignore[misc]  # distributed has no types
         """Sends nothing to workers that the session does not use."""
 
         crew: JoinedCrew | None = None
+
+        def start(self, **options: Any) -> None:
+            try:
+                super().start(**options)
+            except BaseException:
+                self.status = "closed"  # or it would close itself in an event loop that has ended
+                self._loop_runner.stop()
+                raise
+
+        async def _start(self, *args: Any, **options: Any) -> Any:
+            # A scheduler that hangs in the middle of it is waited for without end otherwise
+            begun = asyncio.ensure_future(super()._start(*args, **options))
+            if not (await asyncio.wait({begun}, timeout=seconds))[0]:
+                begun.cancel()
+                await asyncio.wait({asyncio.ensure_future(self._close(fast=True))}, timeout=LEAVE)
+                raise TimeoutError("no answer")
+            return begun.result()
 
         async def _run_on_scheduler(self, function: Any, *args: Any, **options: Any) -> Any:
             if self.crew is not None and getattr(function, "__name__", "") == _TRACKER:
@@ -155,13 +193,18 @@ def _client(attachment: Attachment, secured: Any, deadline: float) -> Any:
                 expr, keys, span_metadata, workers, allow_other_workers, **options
             )
 
+    return Client
+
+
+def _client(attachment: Attachment, secured: Any, deadline: float) -> Any:
+    from distributed.versions import VersionMismatchWarning
+
+    seconds = max(deadline - monotonic(), 1.0)
     try:
         with warnings.catch_warnings():
             # Told in our own words, and for more libraries
             warnings.simplefilter("ignore", VersionMismatchWarning)
-            return Client(
-                attachment.address, security=secured, timeout=max(deadline - monotonic(), 1.0)
-            )
+            return _client_class(seconds)(attachment.address, security=secured, timeout=seconds)
     except (OSError, TimeoutError, ValueError) as exc:
         raise ClusterError(
             f"dask: the scheduler at {attachment.address} takes no client within "
@@ -234,15 +277,15 @@ def _await_free(
         busy = [address for future, address in futures.items() if future.status != "finished"]
         raise ClusterError(
             f"dask: {', '.join(busy)} took no task within {attachment.wait_s:g} s, though "
-            f"{attachment.address} has them as workers: they have a full queue, or too little "
-            f"memory; wait until they are free, or set another wait."
+            f"{attachment.address} has them as workers: they have a full queue or too little "
+            f"memory, or hang; wait until they are free, or set another wait."
         ) from None
     finally:
         client.cancel(list(futures))
 
 
-def _install(client: Any, place: Place) -> None:
-    """Put the session's plugins on the cluster."""
+def _install(client: Any, place: Place, deadline: float) -> None:
+    """Put the session's plugins on the cluster; Client.register_plugin takes no time-out."""
     import cloudpickle
 
     # By value: a worker or scheduler that has nothing of ours can take them, and ignore them
@@ -250,30 +293,45 @@ def _install(client: Any, place: Place) -> None:
     for module in by_value:
         cloudpickle.register_pickle_by_value(module)
     try:
-        client.register_plugin(watching.watch_plugin(place, client.id), name=place.name)
-        client.register_plugin(sampler.sampler_plugin(place.resource, place.name), name=place.name)
+        for register, plugin in (
+            (client._register_scheduler_plugin, watching.watch_plugin(place, client.id)),  # noqa: SLF001
+            (
+                client._register_worker_plugin,  # noqa: SLF001
+                sampler.sampler_plugin(place.resource, place.name),
+            ),
+        ):
+            seconds = max(deadline - monotonic(), ANSWER)
+            within(client, seconds, register, plugin, name=place.name, idempotent=False)
     finally:
         for module in by_value:
             cloudpickle.unregister_pickle_by_value(module)
 
 
-def _prepare(client: Any, addresses: tuple[str, ...], prepare: Callable[[], None]) -> None:
+def _prepare(
+    client: Any, addresses: tuple[str, ...], prepare: Callable[[], None], deadline: float
+) -> None:
     """Have workers and scheduler import the libraries, so that no fit does.
 
     Workers do it in a task, for others may use them meanwhile; the scheduler, which opens every
     graph, in a thread.
     """
     from distributed import wait
+    from distributed.comm import CommClosedError
+
+    until = max(deadline, monotonic() + IMPORT)
 
     futures = [
         client.submit(prepare, workers=[address], allow_other_workers=False, pure=False)
         for address in addresses
     ]
     try:
-        ask_scheduler(client, watching.beside(prepare), _IMPORT)
-        wait(futures, timeout=_IMPORT)
+        ask_scheduler(client, watching.beside(prepare), until - monotonic())
+        wait(futures, timeout=max(until - monotonic(), 1.0))
         for future in futures:
-            future.result()
+            if future.status != "finished":  # or who hangs would have to be waited for
+                future.result(timeout=ANSWER)
+    except (CommClosedError, TimeoutError):
+        raise
     except Exception as exc:
         raise ClusterError(
             f"dask: a worker or the scheduler cannot import the libraries of a fit "

@@ -241,11 +241,15 @@ def read_share(prepared: Prepared, share: Share, split: Split) -> Rows:
 
 
 def homes(session: Session, n_blocks: int) -> list[str]:
-    """Return the address of the worker that is to hold each block; neighbours lie together."""
-    workers = session.addresses
+    """Return the address of the worker that is to hold each block; neighbours lie together.
+
+    A worker of more threads than others holds so many blocks more.
+    """
+    workers = session.crew.workers()
     if n_blocks < len(workers):
-        return list(workers[:n_blocks])
-    return [workers[number * len(workers) // n_blocks] for number in range(n_blocks)]
+        return list(workers)[:n_blocks]
+    threads = [address for address, worker in workers.items() for _ in range(worker.threads)]
+    return [threads[number * len(threads) // n_blocks] for number in range(n_blocks)]
 
 
 def persisted(
@@ -308,9 +312,7 @@ def place(home: str) -> dict[str, Any]:
 
 def _load(session: Session, source: Source) -> Arrays:
     prepared, resources = source.prepared, session.resources
-    divided = shares(
-        prepared.row_groups, source.split, resources.workers * resources.threads_per_worker
-    )
+    divided = shares(prepared.row_groups, source.split, resources.cores)
     blocks = [
         session.client.submit(
             read_share, prepared.part(share.row_groups), share, source.split, **place(home)

@@ -28,7 +28,7 @@ def fit(session: Session, spec: EstimatorSpec, train: Data[Rows]) -> Model:
     rows, prepared = train.native, train.source.prepared
     if parallel_parameter(find_estimator(spec.class_)) is None:
         return in_worker.fit_in_driver("dask", spec, rows, prepared, session.resources.cores)
-    jobs = session.resources.workers * session.resources.threads_per_worker
+    jobs = session.resources.cores
 
     def spread() -> Model:
         import joblib

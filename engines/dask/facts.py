@@ -35,6 +35,7 @@ def facts(session: Session) -> Facts:
             "scheduler": session.crew.scheduler,
             "workers": list(workers),
             "worker_memory_bytes": limits,
+            "worker_threads": threads,
             "lost_workers": list(session.losses.lines),
             **more.get("details", {}),
         },

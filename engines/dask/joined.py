@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from engines.dask.calling_off import calling_off
 from engines.dask.crew import SINGLE_FIT, Worker, in_order
 from engines.dask.sampler import MEASURED_BY, asking
 from engines.dask.watching import leaving, looking
@@ -134,8 +136,10 @@ class JoinedCrew:
         return f"the scheduler at {self.scheduler} does not answer any more"
 
     def end(self, addresses: Iterable[str]) -> bool:
-        """Return False: workers that others started are theirs."""
-        del addresses
+        """End what the session has under way; return False, for the workers are not ours to end."""
+        # Who does not answer goes on, and is seen to
+        with suppress(TimeoutError, OSError):
+            ask_workers(self._client, calling_off(self._place.resource), addresses)
         return False
 
     def usage(self) -> tuple[WorkerUsage, ...]:
@@ -148,13 +152,7 @@ class JoinedCrew:
         """
         workers = self.workers()
         try:
-            told = self._client.sync(
-                self._client._run,  # noqa: SLF001 - Client.run takes no time-out
-                asking(self._place.name),
-                workers=list(workers),
-                on_error="ignore",
-                callback_timeout=ANSWER,
-            )
+            told = ask_workers(self._client, asking(self._place.name), workers)
         except TimeoutError as exc:
             raise WorkerLostError(
                 f"dask: the workers of {self.scheduler} did not all say within {ANSWER:g} s what "
@@ -215,13 +213,48 @@ class JoinedCrew:
             ) from exc
 
 
+def within(
+    client: Any, seconds: float, method: Callable[..., Any], *args: Any, **options: Any
+) -> Any:
+    """Call a coroutine of a client, and wait no longer for who has to answer it.
+
+    A process that is stopped, or a machine that is gone, keeps its connections: whoever waits for
+    an answer would do so for ever.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Connected to a scheduler.
+    seconds : float
+        The longest to wait.
+    method : callable
+        Returns what is awaited in the client's event loop.
+    *args, **options
+        What it is called with.
+
+    Raises
+    ------
+    TimeoutError
+        If there is no answer in time.
+    """
+    return client.sync(method, *args, callback_timeout=seconds, **options)
+
+
+def ask_workers(
+    client: Any, question: Callable[..., Any], addresses: Iterable[str]
+) -> dict[str, Any]:
+    """Have workers call a function with themselves; return what it returns on each that lives."""
+    ask = client._run  # noqa: SLF001 - Client.run takes no time-out
+    told: dict[str, Any] = within(
+        client, ANSWER, ask, question, workers=list(addresses), on_error="ignore"
+    )
+    return told
+
+
 def ask_scheduler(client: Any, question: Callable[..., Any], seconds: float) -> Any:
     """Have a scheduler call a function with itself, and return what that returns."""
-    return client.sync(
-        client._run_on_scheduler,  # noqa: SLF001 - Client.run_on_scheduler takes no time-out
-        question,
-        callback_timeout=seconds,
-    )
+    ask = client._run_on_scheduler  # noqa: SLF001 - Client.run_on_scheduler takes no time-out
+    return within(client, seconds, ask, question)
 
 
 def _warnings(address: str, settings: Mapping[str, Any]) -> Iterable[str]:

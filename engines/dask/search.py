@@ -54,7 +54,7 @@ def score(
     import cloudpickle
 
     # a judge may be defined in a script or a notebook, which only cloudpickle can send
-    content = (train.source.prepared, judge, session.resources.threads_per_worker)
+    content = (train.source.prepared, judge)
     bench = Everywhere(session, functools.partial(cloudpickle.dumps, content))
     batches = Batches(trials, session.resources.workers)
     flights = _Flights(session, train.native, bench, batches)
@@ -82,11 +82,10 @@ def fit(
 
     def fitted() -> Model:
         model: Model = session.client.submit(
-            in_worker.fit,
+            _fit,
             spec,
             train.native.future(),
             train.source.prepared,
-            session.resources.threads_per_worker,
             initial_centers,
             pure=False,
             resources=session.crew.single_fit,
@@ -144,7 +143,7 @@ class _Flights:
     rows : Everywhere
         All training rows.
     bench : Everywhere
-        Pickled dataset, judge and number of threads.
+        Pickled dataset and judge.
     batches : Batches
         What is left to do.
     """
@@ -249,20 +248,34 @@ class _Choice:
     sample: Sample | None
 
 
+def _fit(
+    spec: Spec, rows: Rows, prepared: Prepared, initial_centers: NDArray[np.float64] | None
+) -> Model:
+    """Fit one model, in a worker."""
+    return in_worker.fit(spec, rows, prepared, _threads(), initial_centers)
+
+
+def _threads() -> int:
+    """Return the threads of the worker that this runs in: others may have more or fewer."""
+    from distributed import get_worker
+
+    return int(get_worker().state.nthreads)
+
+
 def _evaluate(rows: Rows, bench: bytes, trials: bytes) -> list[Score]:
     """Carry out trials, in a worker."""
     from distributed import get_worker
 
-    prepared, judge, threads = _opened(bench)
+    prepared, judge = _opened(bench)
     todo: tuple[Trial, ...] = pickle.loads(trials)  # noqa: S301 - ours
-    at = Bench(rows, prepared, judge, threads)
+    at = Bench(rows, prepared, judge, _threads())
     worker = f"worker {get_worker().name}"
     return [evaluate(trial, at, worker) for trial in todo]
 
 
 @functools.lru_cache(maxsize=1)
-def _opened(bench: bytes) -> tuple[Prepared, Judge, int]:
-    content: tuple[Prepared, Judge, int] = pickle.loads(bench)  # noqa: S301 - ours
+def _opened(bench: bytes) -> tuple[Prepared, Judge]:
+    content: tuple[Prepared, Judge] = pickle.loads(bench)  # noqa: S301 - ours
     return content
 
 
@@ -280,7 +293,7 @@ def _select(session: Session, arrays: Arrays, prepared: Prepared, choice: _Choic
         raise SpecError(f"dask: {which} of the training rows has no rows to select.")
     resources = session.resources
     kept = [RowGroup("", number, count, 0) for number, count in enumerate(counts)]
-    divided = shares(kept, "train", resources.workers * resources.threads_per_worker)
+    divided = shares(kept, "train", resources.cores)
     heights = [share.stop - share.start for share in divided]
     made = []
     for share, home in zip(divided, homes(session, len(divided)), strict=True):

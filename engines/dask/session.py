@@ -9,9 +9,11 @@ import threading
 from concurrent.futures import Future, wait
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from engines.dask import attached, local
+from engines.dask.joined import ask_workers
 from engines.dask.local import least_memory
 from engines.dask.losses import Losses
 from engines.dask.tidy import STOP_TIMEOUT, free_trackers, retire_offload_thread
@@ -123,6 +125,9 @@ def start(resources: Resources) -> Session:
             client, crew, resources = attached.join(
                 resources, resources.attachment, losses, _import_libraries, undo
             )
+            # It may have fewer cores than were asked for, and this process is to use no more
+            limits = threadpoolctl.threadpool_limits(_threads_here(resources))
+            undo.callback(limits.restore_original_limits)
         return Session(client, cluster, crew, resources, losses, undo.pop_all())
 
 
@@ -200,7 +205,9 @@ def watched(session: Session, call: Callable[[], T], *, recovers: bool) -> T:
 
 def loss(session: Session) -> EngineFailedError:
     """Return the error that says which worker died last."""
-    line = session.losses.lines[-1]
+    lines = session.losses.lines
+    # Nothing may have been heard yet of those that do not answer any more
+    line = lines[-1] if lines else f"the workers of {session.crew.scheduler} are gone"
     if session.losses.out_of_memory:
         return EngineMemoryError(f"dask: {line}; grant more memory or take fewer workers.")
     return WorkerLostError(f"dask: {line} in the middle of the work.")
@@ -209,9 +216,10 @@ def loss(session: Session) -> EngineFailedError:
 def end_busy_workers(session: Session) -> None:
     """End the workers that go on with what nobody waits for; others take their place.
 
-    A function that runs in a thread of a worker cannot be stopped in any other way. One that is
-    done within a second is waited for. The workers of a cluster that was joined are not ended, but
-    waited for a little longer.
+    A function that runs in a thread of a worker cannot be stopped in any other way for sure. One
+    that is done within a second is waited for. The workers of a cluster that was joined are not
+    ended: they are told to call off what they do, and who goes on with it is remembered, for it
+    takes cores from what comes next.
     """
     if not _busy_after(session, _NEARLY_DONE):
         return
@@ -220,7 +228,10 @@ def end_busy_workers(session: Session) -> None:
     session.losses.ended.update(ended)
     if not session.crew.end(ended):
         session.losses.ended.clear()
-        _busy_after(session, _PATIENCE)
+        if _busy_after(session, _PATIENCE):
+            still = [one for one in sorted(_busy(session)) if one in workers]
+            who = ", ".join(f"worker {workers[one].name} at {one}" for one in still)
+            session.losses.lines.append(f"{who} went on with work that was called off")
 
 
 def takers(session: Session) -> tuple[str, ...]:
@@ -307,14 +318,20 @@ def _raise_gone(session: Session, cause: Exception | None = None) -> None:
 def _busy(session: Session) -> set[str]:
     """Return the addresses of the workers that run a task."""
     workers = list(session.addresses)
-    told = session.client.run(_computes, workers=workers, on_error="ignore") if workers else {}
+    if not workers:
+        return set()
+    try:
+        told = ask_workers(session.client, _computes, workers)
+    except TimeoutError:  # one of them does not say, and may well hang in a task
+        return set(workers)
     return {address for address, computes in told.items() if computes}
 
 
 def _busy_after(session: Session, seconds: float) -> bool:
     """Wait until no worker runs a task; return whether one still does."""
     pause = threading.Event()
-    for _ in range(round(seconds / _POLL)):
+    until = monotonic() + seconds
+    while monotonic() < until:
         if not _busy(session):
             return False
         pause.wait(_POLL)

@@ -5,7 +5,9 @@ All of it travels by value: nothing of ours needs to be installed beside the sch
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engines.dask.joined import Place
+
+# seconds in which a worker has told the scheduler of what it has
+_SAYING = 0.5
 
 
 class Watch:
@@ -84,15 +89,27 @@ class Watch:
             with contextlib.suppress(Exception):
                 tracker._target.__self__.free()  # type: ignore[attr-defined]  # noqa: SLF001
         self.trackers.clear()
+        scheduler.unsubscribe_topic(self.name, self.client)
+        self._forget()
+        # Last, for it fails where a worker is just dying, and takes as long as one hangs
+        if self.name in scheduler.worker_plugins:
+            began = time.monotonic()
+            try:
+                await scheduler.unregister_worker_plugin(None, self.name)
+            finally:
+                if time.monotonic() - began > _SAYING:
+                    # One that hung may have taken the plugin in only now, and say so
+                    await asyncio.sleep(_SAYING)
+                    self._forget()
+
+    def _forget(self) -> None:
+        """Forget what workers have said that they have for the session."""
+        scheduler = self.scheduler
         for worker in scheduler.workers.values():
             worker.resources.pop(self.resource, None)
             worker.used_resources.pop(self.resource, None)
         scheduler.resources.pop(self.resource, None)
-        scheduler.unsubscribe_topic(self.name, self.client)
         scheduler._broker._topics.pop(self.name, None)  # noqa: SLF001 - it has no public name
-        # Last, for it fails where a worker is just dying
-        if self.name in scheduler.worker_plugins:
-            await scheduler.unregister_worker_plugin(None, self.name)
 
     def _tell(self, action: str, worker: str) -> None:
         name = self.names.get(worker, "?")
@@ -153,8 +170,6 @@ def beside(function: Callable[[], None]) -> Callable[..., Any]:
     """Return a function that calls another one beside the scheduler's event loop."""
 
     async def call() -> None:
-        import asyncio
-
         await asyncio.to_thread(function)
 
     return call

@@ -16,6 +16,9 @@ from typing import Any
 _PERIOD = 1.0
 _BUS_MILLISECONDS = 10_000
 _END_SECONDS = 5.0
+# looks in a row at which a JVM that cannot even say whether its context lives is taken for gone
+_UNANSWERED = 5
+_UNDER_WAY = ("ACTIVE", "PENDING")
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,12 @@ class Store:
     def __init__(self, context: Any) -> None:
         jvm = context._jvm  # noqa: SLF001 - py4j has no public door
         self._scala = context._jsc.sc()  # noqa: SLF001
+        self._gateway = context._gateway  # noqa: SLF001
         self._mapper = jvm.org.apache.spark.status.api.v1.JacksonMessageWriter().mapper()
 
     def executors(self) -> tuple[Executor, ...]:
         """Return all executors, those that died too, in the order of their numbers."""
-        found = json.loads(
-            self._mapper.writeValueAsString(self._scala.statusStore().executorList(False))
-        )
+        found = self._told(self._scala.statusStore().executorList(False))
         return tuple(
             sorted(
                 (_executor(one) for one in found if one["id"] != "driver"),
@@ -79,10 +81,35 @@ class Store:
 
     def tasks_running(self) -> int | None:
         """Return the number of tasks under way, or None where nothing is to be done."""
-        stages = json.loads(
-            self._mapper.writeValueAsString(self._scala.statusStore().activeStages())
-        )
+        stages = self._told(self._scala.statusStore().activeStages())
         return sum(stage["numActiveTasks"] for stage in stages) if stages else None
+
+    def done_again(self) -> tuple[dict[str, int], bool]:
+        """Return what failed tasks cost nothing but time, and whether more may turn out so.
+
+        Returns
+        -------
+        tuple
+            For each executor by its number, tasks that failed on it in stages which have
+            completed all the same; and whether a stage with a failed task is still under way.
+            What fails in vain fails the call that waits for it, and is told by that one.
+        """
+        store = self._scala.statusStore()
+        everything = self._gateway.new_array(self._gateway.jvm.double, 0)
+        no_tasks = self._gateway.jvm.java.util.ArrayList()
+        stages = [
+            stage
+            for stage in self._told(store.stageList(None, False, False, everything, no_tasks))
+            if stage["numFailedTasks"]
+        ]
+        completed = {stage["stageId"] for stage in stages if stage["status"] == "COMPLETE"}
+        counts: dict[str, int] = {}
+        for stage in stages:
+            if stage["stageId"] in completed:
+                each = self._told(store.executorSummary(stage["stageId"], stage["attemptId"]))
+                for number, summary in each.items():
+                    counts[number] = counts.get(number, 0) + summary["failedTasks"]
+        return counts, any(stage["status"] in _UNDER_WAY for stage in stages)
 
     def settle(self) -> None:
         """Wait until all that happened so far has been written down."""
@@ -95,6 +122,9 @@ class Store:
     def cancel(self) -> None:
         """End all jobs under way."""
         self._scala.dagScheduler().cancelAllJobs()
+
+    def _told(self, objects: Any) -> Any:
+        return json.loads(self._mapper.writeValueAsString(objects))
 
 
 class Watch:
@@ -117,6 +147,7 @@ class Watch:
         self._cores = cores
         self._patience_s = patience_s
         self._lost: dict[str, str] = {}
+        self._judged: int | None = 0
         self._ending = threading.Event()
         self.verdict: str | None = None
         self._thread = threading.Thread(target=self._run, name="spark-watch", daemon=True)
@@ -126,8 +157,13 @@ class Watch:
         """Return a line for each executor that died, and for tasks that were done again."""
         if not self._ending.is_set():
             with contextlib.suppress(Exception):  # a JVM that died is told of elsewhere
+                self._store.settle()
                 self._look()
         return tuple(self._lost.values())
+
+    def note(self, line: str) -> None:
+        """Have something else told that makes a run differ from an undisturbed one."""
+        self._lost[line] = line
 
     def end(self) -> None:
         """Stop looking, also where the JVM answers no more: that is ended after this."""
@@ -136,9 +172,13 @@ class Watch:
 
     def _run(self) -> None:
         standing_since: float | None = None
-        while not self._ending.wait(_PERIOD):
+        unanswered = 0
+        while unanswered < _UNANSWERED and not self._ending.wait(_PERIOD):
             try:
                 alive = self._look()
+                unanswered = 0
+                if alive >= self._cores:
+                    self.verdict = None  # others came after all
                 stands = alive < self._cores and self._store.tasks_running() == 0
                 if not stands:
                     standing_since = None
@@ -150,8 +190,15 @@ class Watch:
                         f"{self._patience_s:.0f} s, and they are too few to go on with"
                     )
                     self._store.cancel()
-            except Exception:  # noqa: BLE001 - the JVM died: whoever waits for it is told
-                return
+            except Exception:  # noqa: BLE001 - a JVM that died is told of to whoever waits for it
+                unanswered = 0 if self._answers() else unanswered + 1
+
+    def _answers(self) -> bool:
+        """Tell whether the JVM is still there, though it could not answer one question."""
+        with contextlib.suppress(Exception):
+            self._store.stopped()
+            return True
+        return False
 
     def _look(self) -> int:
         """Note what is new, and return the cores that are left."""
@@ -159,9 +206,14 @@ class Watch:
         for executor in executors:
             if not executor.alive:
                 self._lost[executor.number] = f"{executor.title} died: {executor.removed}"
-            elif executor.failed_tasks:
-                some = "1 task" if executor.failed_tasks == 1 else f"{executor.failed_tasks} tasks"
-                self._lost[executor.number] = f"{some} failed on {executor.title}, to be done again"
+        failed = sum(executor.failed_tasks for executor in executors)
+        if failed != self._judged:  # to look through the stages costs more
+            counts, open_still = self._store.done_again()
+            for executor in executors:
+                if executor.alive and (count := counts.get(executor.number)):
+                    some = "1 task" if count == 1 else f"{count} tasks"
+                    self._lost[executor.number] = f"{some} failed on {executor.title}, done again"
+            self._judged = None if open_still else failed
         return sum(executor.cores for executor in executors if executor.alive)
 
 

@@ -2,11 +2,13 @@
 
 One sampler a JVM of an executor is forked by the first daemon of Python workers that starts in it.
 It is a child of nobody in the executor's tree, so that it is not counted, and ends with the JVM.
+One that was killed is replaced by the next task that asks.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -31,10 +33,13 @@ PERIOD = 0.25
 _GROWN = 1.02
 _LOOKS_BETWEEN = 8
 _LOOKS_BETWEEN_TREES = 4
-# The executor's own working folder. The name is relative, for an absolute one may be too long for
-# a socket; that it can be bound once is what makes the sampler the only one.
+# In the executor's own working folder. The name is relative, for an absolute one may be too long
+# for a socket. A sampler holds a lock on the folder as long as it lives, which makes it the only
+# one: the socket of one that was killed stays.
 _SOCKET = "enginebench-sampler"
 _ANSWER_SECONDS = 10.0
+# seconds in which a sampler that was begun listens
+_BEGIN_SECONDS = 2.0
 _LONGEST = 65536
 
 
@@ -62,6 +67,8 @@ class Sample:
         Bytes that came from or reached storage.
     python_workers : int
         Python processes in the tree, without the daemons that fork them.
+    watched : bool
+        Whether the memory was watched all the time; if not, its peak is at least what is told.
     """
 
     executor: str
@@ -74,6 +81,7 @@ class Sample:
     read_bytes: int
     write_bytes: int
     python_workers: int
+    watched: bool
 
 
 def start(jvm: int) -> None:
@@ -84,8 +92,8 @@ def start(jvm: int) -> None:
     jvm : int
         Process id; the working folder must be the executor's.
     """
-    if os.fork():
-        os.wait()  # the one in between, so that the sampler is in no tree and nobody's to reap
+    if between := os.fork():
+        os.waitpid(between, 0)  # so that the sampler is in no tree and nobody's to reap
         return
     try:
         os.setsid()
@@ -113,14 +121,21 @@ def ask() -> Sample:
 
 
 def _connect(line: socket.socket) -> None:
-    """Connect to the sampler, which may only just be starting."""
+    """Connect to the sampler, which may only just be starting, or have been killed."""
+    import psutil
+
     deadline = time.monotonic() + _ANSWER_SECONDS
+    replace_at = time.monotonic() + _BEGIN_SECONDS
     while True:
         try:
             return line.connect(_SOCKET)
         except (FileNotFoundError, ConnectionRefusedError):
             if time.monotonic() > deadline:
                 raise
+            if time.monotonic() > replace_at:
+                replace_at = deadline
+                # a task runs in a worker, which a daemon has forked, which the JVM has started
+                start(psutil.Process(os.getppid()).ppid())
             time.sleep(PERIOD / 10)
 
 
@@ -129,21 +144,31 @@ def _serve(jvm: int) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):  # the JVM waits for the ends of the daemon's
         os.dup2(nothing, descriptor)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # and for those of a worker
+    folder = os.open(".", os.O_RDONLY)
+    another = Path(_SOCKET).exists()
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        Path(_SOCKET).unlink(missing_ok=True)
+    except BlockingIOError:  # taken
+        return
+    except OSError:  # no locks there: whoever binds is the only one
+        pass
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
         try:
             door.bind(_SOCKET)
-        except OSError:  # taken
+        except OSError:
             return
         Path(_SOCKET).chmod(0o600)
         door.listen()
         door.settimeout(PERIOD)
         with contextlib.suppress(Exception):
-            _watch(jvm, door)
+            _watch(jvm, door, watched=not another)
         with contextlib.suppress(OSError):
             Path(_SOCKET).unlink()
 
 
-def _watch(jvm: int, door: socket.socket) -> None:
+def _watch(jvm: int, door: socket.socket, *, watched: bool) -> None:
     import psutil
 
     from engines.usage import usage
@@ -173,9 +198,11 @@ def _watch(jvm: int, door: socket.socket) -> None:
                 used.read_bytes,
                 used.write_bytes,
                 _python_workers(process),
+                watched,
             )
             with contextlib.suppress(OSError):
                 asked.sendall(json.dumps(asdict(sample)).encode())
+                watched = True
         memory.forget()
 
 

@@ -160,6 +160,8 @@ def start(resources: Resources) -> Session:
                 cluster = attached.join(spark, attachment, grant, folder, deadline)
                 closing.callback(cluster.watch.end)
                 slots = cluster.grant.slots
+                # it may have given fewer cores than were asked for: this process uses no more
+                closing.callback(_limit_pools(min(cluster.grant.cores, processors(resources))))
             _warm_up(spark, slots)
         return Session(
             spark,

@@ -112,6 +112,14 @@ def _samples(session: Session) -> dict[str, Sample]:
     for sample in tasks.mapPartitions(_ask).collect():
         known = samples.get(sample.executor)
         samples[sample.executor] = sample if known is None else _later(known, sample)
+    if session.cluster is not None:
+        for executor in session.cluster.store.executors():
+            sample = samples.get(executor.number)
+            if sample is not None and not sample.watched:
+                session.cluster.watch.note(
+                    f"{executor.title} was not watched for a while, for its sampler was killed: "
+                    f"it had at least the memory that is told"
+                )
     return samples
 
 
@@ -125,7 +133,7 @@ def _later(one: Sample, other: Sample) -> Sample:
     """Return the later of two answers; the earlier question has ended the peak that it told."""
     last = max(one, other, key=lambda sample: sample.cpu_s)
     peak = max(one.peak_memory_bytes, other.peak_memory_bytes)
-    return replace(last, peak_memory_bytes=peak)
+    return replace(last, peak_memory_bytes=peak, watched=one.watched and other.watched)
 
 
 def _counters(

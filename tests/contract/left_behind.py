@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engines.prepared import Prepared
 
 
+SLOW_SECONDS = 0.1
 NOBODY = {"dask": "tcp://127.0.0.1:1", "spark": "spark://127.0.0.1:1"}
 
 
@@ -77,10 +78,10 @@ class Slow:
     """Take a while, and tell which process took it."""
 
     def __call__(self, fit: Any, predict: Any, rows: Any) -> Judgement:
-        """Wait for a tenth of a second."""
+        """Wait for a moment."""
         predict(fit())
-        time.sleep(0.1)
-        return Judgement({"pid": float(os.getpid()), "rows": float(len(rows.X))}, 0.0, 0.1)
+        time.sleep(SLOW_SECONDS)
+        return Judgement({"pid": float(os.getpid()), "rows": float(len(rows.X))}, 0.0, SLOW_SECONDS)
 
 
 def search(opened: Engine[Any], prepared: Prepared) -> None:
@@ -96,6 +97,8 @@ def search(opened: Engine[Any], prepared: Prepared) -> None:
             own = psutil.Process().children(recursive=True)
             if opened.resources.attachment is None and victim not in own:
                 sys.exit("the search does not run in processes of the engine")
+            # in what it does next: a worker that dies between two trials takes nothing along
+            time.sleep(SLOW_SECONDS / 2)
             victim.kill()
     if sorted(scores) != [(one.candidate, one.fold) for one in trials]:
         sys.exit(f"scores are lost or there twice: {sorted(scores)}")

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -14,7 +15,10 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from engines.dask import DaskEngine, roles
+from engines.dask import DaskEngine, attached, roles
+from engines.dask.data import homes
+from engines.dask.search import _threads
+from engines.dask.session import loss
 from engines.errors import ClusterError, EngineError, WorkerLostError
 from engines.roles import RoleOptions
 from engines.specs import KMeansSpec, XGBoostSpec
@@ -71,13 +75,14 @@ def running(
     folder: Path,
     *,
     workers: int = 2,
-    threads: int = 1,
+    threads: int | tuple[int, ...] = 1,
     certificates: Certificates | None = None,
     environment: dict[str, str] | None = None,
 ) -> Iterator[Cluster]:
     """Start a scheduler and workers, and end them with everything below."""
+    each = (threads,) * workers if isinstance(threads, int) else threads
     options = RoleOptions(
-        HOST, free_port(), folder, threads=threads, memory_bytes=2**30, certificates=certificates
+        HOST, free_port(), folder, threads=each[0], memory_bytes=2**30, certificates=certificates
     )
     scheme = "tcp" if certificates is None else "tls"
     address = f"{scheme}://{HOST}:{options.port}"
@@ -96,10 +101,12 @@ def running(
             return process
 
         scheduler = begin(roles.scheduler(options), {})
-        anywhere = replace(options, port=0)
         nannies = tuple(
-            begin(roles.worker(anywhere, address, str(number)), environment or {})
-            for number in range(workers)
+            begin(
+                roles.worker(replace(options, port=0, threads=one), address, str(number)),
+                environment or {},
+            )
+            for number, one in enumerate(each)
         )
         yield Cluster(address, scheduler, nannies, options)
 
@@ -211,7 +218,9 @@ def test_a_session_computes_what_one_of_its_own_does_and_leaves_nothing(
     assert [one.poll() for one in cluster.nannies] == [None, None]
 
 
-def test_what_workers_say_they_use_is_what_is_seen_from_outside(cluster, asked, tmp_path):
+def test_what_workers_say_they_use_is_what_is_seen_from_outside(
+    cluster, asked, tmp_path, record_property
+):
     options = BlobsOptions(
         source="blobs", n_samples=120_000, n_features=20, centers=12, cluster_std=9.0, seed=2
     )
@@ -246,6 +255,9 @@ def test_what_workers_say_they_use_is_what_is_seen_from_outside(cluster, asked, 
     cpu_inside = sum(one.cpu_s for one in inside) - sum(one.cpu_s for one in before_inside)
     cpu_outside = sum(after[pid].cpu_s - before[pid].cpu_s for pid in pids)
     assert cpu_outside > 1
+    peak = sum(one.peak_memory_bytes for one in inside) / sum(peaks.values())
+    record_property("CPU seconds, of those seen from outside", cpu_inside / cpu_outside)
+    record_property("peak memory, of that seen from outside", peak)
     assert cpu_inside == pytest.approx(cpu_outside, rel=0.10)
     told = sorted(one.peak_memory_bytes for one in inside)
     assert told == pytest.approx(sorted(peaks.values()), rel=0.15)
@@ -340,6 +352,41 @@ def test_workers_of_more_threads_than_cores_are_told(tmp_path):
         sentence = refusal(asked)
     assert "has 1 worker with 4 threads each, 4 cores, and 2 cores are asked for" in sentence
     assert "resources.cores: 4, or resources.allow_unequal: true" in sentence
+
+
+def test_workers_of_unequal_threads_each_use_their_own(tmp_path, prepared):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with running(tmp_path, threads=(1, 3)) as made:
+        asked = Resources(4, 2**30, 4, 1, scratch, attachment=made.attachment())
+        with DaskEngine(asked) as opened:
+            facts = opened.facts()
+            assert (facts.cores, facts.workers) == (4, 2)
+            assert facts.details["worker_threads"] == [1, 3]
+            small, large = opened._session.addresses
+            held = Counter(homes(opened._session, 4))
+            assert held == {small: 1, large: 3}
+            rows = opened.load(Source(prepared, "train"))
+            assert rows.native.X.numblocks[0] == 4
+            told = opened._session.client.gather(
+                [
+                    opened._session.client.submit(_threads, workers=[address], pure=False)
+                    for address in (small, large)
+                ]
+            )
+            assert told == [1, 3]
+        assert "2 workers with [1, 3] threads, 4 cores, and 2" in refusal(replace(asked, cores=2))
+
+
+def test_the_client_uses_no_more_cores_than_a_smaller_cluster_has(tmp_path):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with running(tmp_path, workers=1) as made:
+        smaller = made.attachment(exact=False, wait_s=10.0)
+        with DaskEngine(Resources(2, 2**30, 2, 1, scratch, attachment=smaller)) as opened:
+            facts = opened.facts()
+    assert facts.cores == 1
+    assert facts.native_threads["driver"] == 1
 
 
 def test_other_versions_are_told_with_both_sides(tmp_path):
@@ -462,3 +509,86 @@ if __name__ == "__main__":
     done = subprocess.run([sys.executable, "-c", program], timeout=2 * WAIT, check=False)
     assert done.returncode == -signal.SIGKILL
     nothing_is_left_on(cluster.address)
+
+
+@contextmanager
+def frozen(*pids: int) -> Iterator[None]:
+    """Let processes do nothing meanwhile, though they are alive and their connections stand."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize(
+    ("who", "step"),
+    [
+        ("the scheduler", "_client"),
+        ("the scheduler", "_chosen"),
+        ("the scheduler", "_install"),
+        ("a worker", "_install"),
+        ("the scheduler", "_prepare"),
+        ("a worker", "_prepare"),
+    ],
+)
+def test_who_freezes_while_a_session_is_joined_is_told_in_time(
+    cluster, asked, monkeypatch, who, step
+):
+    patience = 10.0
+    with DaskEngine(asked):  # what is imported now is not imported while time counts
+        pass
+    monkeypatch.setattr(attached, "IMPORT", patience)
+    reached = getattr(attached, step)
+    with ExitStack() as undo:
+
+        def freeze_first(*args: object) -> object:
+            pid = cluster.scheduler.pid if who == "the scheduler" else cluster.worker_pids()[0]
+            undo.enter_context(frozen(pid))
+            nonlocal began
+            began = time.monotonic()
+            return reached(*args)
+
+        began = 0.0
+        monkeypatch.setattr(attached, step, freeze_first)
+        short = replace(asked, attachment=cluster.attachment(wait_s=patience))
+        sentence = refusal(short)
+        assert cluster.address in sentence
+        assert began, sentence
+        assert time.monotonic() - began < 3 * patience
+    nothing_is_left_on(cluster.address)
+
+
+@pytest.mark.parametrize("who", ["the scheduler", "a worker"])
+def test_who_freezes_under_a_session_is_told_when_asked_and_lets_it_end(cluster, asked, who):
+    pid = cluster.scheduler.pid if who == "the scheduler" else cluster.worker_pids()[0]
+    threads = set(threading.enumerate())
+    opened = DaskEngine(asked)
+    opened.start()
+    try:
+        with frozen(pid):
+            began = time.monotonic()
+            with pytest.raises(WorkerLostError, match=cluster.address):
+                opened.worker_usage()
+            assert time.monotonic() - began < 30
+            began = time.monotonic()
+            opened.stop()
+            assert time.monotonic() - began < 30
+    finally:
+        opened.stop()
+    assert list(asked.scratch.iterdir()) == []
+    left = [one.name for one in set(threading.enumerate()) - threads if one.is_alive()]
+    assert [name for name in left if "IO loop" in name or "enginebench" in name] == []
+    nothing_is_left_on(cluster.address)
+
+
+def test_a_loss_that_no_line_was_heard_of_yet_is_told_all_the_same(cluster, asked):
+    with DaskEngine(asked) as opened:
+        assert opened.lost_workers() == ()
+        error = loss(opened._session)
+    assert isinstance(error, WorkerLostError)
+    assert (
+        str(error) == f"dask: the workers of {cluster.address} are gone in the middle of the work."
+    )
