@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.errors import RequestError
 from experiments.records import point_key
 from experiments.report.build import build_report
-from experiments.report.candidates import open_candidates
+from experiments.report.candidate_table import open_candidates
 from experiments.report.text import definition_value
 
 if TYPE_CHECKING:

@@ -92,7 +92,7 @@ def print_tables(report: Report, *, blank_before: bool = False) -> None:
 
 def tell_stopped_early(folder: Path) -> str:
     """Say what a run left that was stopped before its first record."""
-    from experiments.report.candidates import count_tried
+    from experiments.report.candidate_table import count_tried
     from experiments.search.log import TABLE_FILE
 
     tried, known = count_tried(folder)

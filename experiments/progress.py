@@ -192,7 +192,7 @@ def describe_grant(event: Granted) -> str:
         where = f"attached to {clean(event.address)} (from {clean(event.source)})"
     return (
         f"{event.engine}: {where}: {event.cores} core{'' if event.cores == 1 else 's'}, "
-        f"{workers_in_words(event.workers, event.threads_per_worker)}, "
+        f"{workers_in_words(event.workers, event.threads_per_worker, event.cores)}, "
         f"{memory(event.memory_bytes)} of memory"
     )
 

@@ -23,7 +23,8 @@ def shares(
     before, after : sequence of mapping
         `engines.types.WorkerUsage` as dicts: amounts since the session started. A worker that is
         only in `after` came up in between; of one that is only in `before` nothing is known any
-        more.
+        more. Both at once is a worker that was started again under the same name: what it counts
+        begins anew.
 
     Returns
     -------
@@ -31,12 +32,26 @@ def shares(
         In the order of `after`. Nothing is below zero.
     """
     known = {one["worker"]: one for one in before}
-    return tuple(_share(known.get(one["worker"], {}), one) for one in after)
+    found = []
+    for now in after:
+        then = known.get(now["worker"], {})
+        found.append(_share({} if _is_another(then, now) else then, now))
+    return tuple(found)
 
 
 def is_level(counter: str) -> bool:
     """Tell whether a counter says how much there is, or was at most since the session started."""
     return counter in _LEVELS or "peak" in counter
+
+
+def _is_another(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Tell whether a count that only grows has fallen, as it does with a new process."""
+    counted = then.get("counters", {})
+    return any(
+        value is not None and value < (counted.get(name) or 0.0)
+        for name, value in now["counters"].items()
+        if not is_level(name)
+    )
 
 
 def _share(then: Mapping[str, Any], now: Mapping[str, Any]) -> WorkerShare:

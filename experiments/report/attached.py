@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from experiments.definition.addresses import is_loopback
-from experiments.report.columns import phases, total
+from experiments.report.columns import phases
 from experiments.report.planned import columns_at
 from experiments.titles import title
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from experiments.records import Phase, Record, WorkerShare
     from experiments.report.columns import Column
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 # stands where an engine cannot tell
 UNKNOWN: Final = "?"
 UNKNOWN_MEANING: Final = f"{UNKNOWN}: the engine cannot tell."
+UNKNOWN_SUM: Final = f"A sum with an unknown part is unknown, and so {UNKNOWN}."
+LOST_MEANING: Final = (
+    "What a worker used of a phase until it died in it, or of one that was cut short, is in no "
+    "number."
+)
 
 # what every cluster is asked for, in the order shown
 COUNTERS: Final = ("spilled_bytes", "sent_bytes", "received_bytes", "gc_s")
@@ -31,6 +36,10 @@ LABELS: Final = {
     "sent_bytes": "sent",
     "received_bytes": "received",
     "gc_s": "garbage collection",
+    "executor_cpu_s": "executor CPU time",
+    "jvm_heap_peak_bytes": "JVM heap peak",
+    "python_rss_peak_bytes": "Python RSS peak",
+    "python_workers": "Python workers",
 }
 
 
@@ -47,12 +56,6 @@ def address_of(column: Column) -> str:
     if not isinstance(details, dict) or details.get("attached") is not True:
         return ""
     return str(details.get("address") or "")
-
-
-def measured_by(column: Column) -> dict[str, str]:
-    """Return who counted what in the workers of an engine, by the name of a number."""
-    known = column.facts.get("measured_by")
-    return {str(k): str(v) for k, v in known.items()} if isinstance(known, dict) else {}
 
 
 def label_of(name: str) -> str:
@@ -79,14 +82,25 @@ def memory_on_fullest(child: Iterable[Record]) -> float | None:
 
 
 def counter_of(child: Iterable[Record], name: str) -> float | None:
-    """Return what all workers counted in all phases of one process; None where none can tell."""
-    return total(one.counters.get(name) for one in _shares(child))
+    """Return what all workers counted in all phases of one process; None where any cannot tell."""
+    return whole_sum([one.counters.get(name) for one in _shares(child)])
 
 
 def cannot_tell(column: Column, name: str) -> bool:
-    """Tell whether the workers of an engine were asked for a number and had none."""
-    shares = list(_shares(column.records))
-    return bool(shares) and all(one.counters.get(name) is None for one in shares)
+    """Tell whether any worker of an engine was asked for a number and had none."""
+    return any(one.counters.get(name) is None for one in _shares(column.records))
+
+
+def whole_sum(values: Sequence[float | None]) -> float | None:
+    """Add up values; None where any is unknown, as the sum of the others is not that of all."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
+
+
+def whole_most(values: Sequence[float | None]) -> float | None:
+    """Return the greatest of some values; None where any is unknown, as it might be greater."""
+    known = [value for value in values if value is not None]
+    return max(known) if known and len(known) == len(values) else None
 
 
 def cluster_warnings(files: RunFiles) -> tuple[str, ...]:

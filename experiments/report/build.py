@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from experiments.errors import RequestError
 from experiments.records import point_key
 from experiments.report.attached import cluster_warnings, goes_beyond
-from experiments.report.candidates import best_candidates, count_tried, has_candidates
+from experiments.report.candidate_table import count_tried, has_candidates
+from experiments.report.candidates import best_candidates
 from experiments.report.columns import NOT_FINISHED
 from experiments.report.folder import read_run, section_of
 from experiments.report.footnotes import sentence, shown
 from experiments.report.halving import warn_of_few_rows
+from experiments.report.measured import find_measured
 from experiments.report.memory import no_cycles
 from experiments.report.numbers import memory
 from experiments.report.searches import read_search
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from experiments.records import Record
     from experiments.report.candidates import BestCandidates
     from experiments.report.folder import RunFiles
+    from experiments.report.measured import Measured
     from experiments.report.sweeps import Sweep
     from experiments.report.tables import Table
 
@@ -104,6 +107,8 @@ class Report:
         without a sweep.
     answer : str
         The answer of the whole run in a few sentences; empty where nothing was measured.
+    measured : tuple of Measured
+        How the workers of clusters were measured, each way once; empty where no engine joined one.
     """
 
     folder: Path
@@ -125,6 +130,7 @@ class Report:
     candidates: tuple[BestCandidates, ...] = ()
     sweeps: tuple[Sweep, ...] = ()
     answer: str = ""
+    measured: tuple[Measured, ...] = ()
 
     @property
     def completed(self) -> bool:
@@ -170,6 +176,7 @@ def build_report(folder: Path) -> Report:
         candidates=candidates,
         sweeps=sweeps,
         answer=answer_run(tables, sweeps),
+        measured=find_measured(files),
     )
 
 

@@ -57,7 +57,8 @@ def as_csv(report: Report) -> str:
     ``ratio_of_medians``. The group ``Outcome`` has one line for each engine.
 
     What each worker of a cluster used in the phase that decides has one line a number, in the
-    groups ``Worker <name>``; the text ``?`` stands where the engine cannot tell.
+    groups ``Worker <name>``; the text ``?`` stands where the engine cannot tell, and otherwise the
+    outcome where it is not ``completed``.
 
     What a sweep comes down to has one line a number, in the groups ``Sweep of <key>``: the number
     is ``typical`` with its interval, and the column of the swept key is empty where it is of all
@@ -115,7 +116,9 @@ def _of_workers(table: WorkerTable) -> Iterable[list[Any]]:
             numbers: list[Any] = list(_NO_NUMBERS)
             if value is not None:
                 numbers[COLUMNS.index("median") - COLUMNS.index("typical")] = value
-            text = UNKNOWN if value is None else ""
+            # what failed, or only degraded, is no measurement like others
+            outcome = "" if table.outcome == "completed" else table.outcome
+            text = UNKNOWN if value is None else outcome
             yield [*engine, *map(_text, about), *numbers, text]
 
 

@@ -32,6 +32,7 @@ def as_data(report: Report) -> dict[str, Any]:
         "completed": report.completed,
         "answer": report.answer,
         "tables": [_table(table) for table in report.tables],
+        "measured": [asdict(one) for one in report.measured],
         "sweeps": [asdict(one) for one in report.sweeps],
         "candidates": [asdict(one) for one in report.candidates],
         "footnotes": list(report.footnotes),
@@ -81,6 +82,7 @@ def _table(table: Table) -> dict[str, Any]:
                 "column": f"{one.engine}/{one.implementation}",
                 "phase": one.phase,
                 "about": one.about,
+                "outcome": one.outcome,
                 "workers": [asdict(share) for share in one.shares],
                 "legend": one.legend,
             }

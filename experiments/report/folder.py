@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.errors import RequestError
 from experiments.records import RECORDS_FILE, ends_torn, point_key, read_records
-from experiments.report.candidates import count_tried
+from experiments.report.candidate_table import count_tried
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

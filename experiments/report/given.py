@@ -122,9 +122,19 @@ def _joined(name: str, values: list[Any]) -> str:
     return "; ".join([*texts, *([f"and {more:,} more"] if more else [])])
 
 
+def _plain(name: str) -> str:
+    return clean(name).removesuffix("_bytes").replace("_", " ")
+
+
 def _text(name: str, value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(_text(name, one) for one in value) or "none"
+        between = "; " if any(isinstance(one, dict) for one in value) else ", "
+        return between.join(_text(name, one) for one in value) or "none"
+    if isinstance(value, dict):
+        # whose they are comes first, without a word
+        parts = [clean(value["name"])] if "name" in value else []
+        parts += [f"{_plain(key)} {_text(key, one)}" for key, one in value.items() if key != "name"]
+        return ", ".join(parts) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name.endswith("_bytes") and isinstance(value, int | float):

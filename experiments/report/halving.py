@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from experiments.errors import RequestError
 from experiments.records import point_key
-from experiments.report.candidates import GivenKey, has_candidates, read_given
+from experiments.report.candidate_table import GivenKey, has_candidates, read_given
 from experiments.report.searches import read_search
 from experiments.report.text import clean
 from experiments.report.wording import number_or_none

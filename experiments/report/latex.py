@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from experiments.report.cells import label, show
 from experiments.report.footnotes import marks
 from experiments.report.legend import legend
+from experiments.report.measured import MEASURED_HEADING
 from experiments.report.shortened import shorten, tell_rest
 from experiments.report.sweeps.tables import sweep_sections
 from experiments.report.text import clean
@@ -104,8 +105,15 @@ def as_latex(report: Report) -> str:
             )
             for one in section.tables
         )
+    told: set[str] = set()
     for number, table in enumerate(report.tables, start=1):
         parts.extend(_floats(report, table, f"{name}-{number}"))
+        for place, one in enumerate(table.workers, start=1):
+            # a float stands where there is room: how it came about is told in an engine's first
+            ways = [] if one.engine in told else _ways(report, one.engine)
+            told.add(one.engine)
+            title, label = _title(report, table), f"{name}-{number}-workers-{place}"
+            parts.append(_workers(title, one, label, ways))
     return "\n".join(parts)
 
 
@@ -151,8 +159,6 @@ def _floats(report: Report, table: Table, name: str) -> Iterable[str]:
         if number == len(pages or [()]) - 1:
             lines += _notes(report, table)
         yield "\n".join([*lines, r"\end{table}", ""])
-    for number, one in enumerate(table.workers, start=1):
-        yield _workers(_title(report, table), one, f"{name}-workers-{number}")
 
 
 def _title(report: Report, table: Table) -> str:
@@ -166,12 +172,20 @@ def _sweep(title: str, table: SweepTable, name: str) -> str:
     return _plain(begin, table.heads, table.rows, table.legend)
 
 
-def _workers(title: str, table: WorkerTable, name: str) -> str:
-    """Return the table of what each worker of a cluster used."""
+def _ways(report: Report, engine: str) -> list[str]:
+    """Return how the workers of an engine were measured."""
+    return [one.text for one in report.measured if one.engine == engine]
+
+
+def _workers(title: str, table: WorkerTable, name: str, ways: Sequence[str]) -> str:
+    """Return the table of what each worker of a cluster used, and how that was measured."""
     begin = _begin(f"{title}: {_lower(table.title)}", table.about, name)
     rows = shorten(table.rows, _MOST_LINES, table.foot)
     rest = tell_rest(table.rows, _MOST_LINES, foot=table.foot)
-    return _plain(begin, table.heads, rows, f"{rest} {table.legend}".strip())
+    said = [rest, table.legend]
+    if ways:
+        said += [f"{MEASURED_HEADING}.", *ways]
+    return _plain(begin, table.heads, rows, " ".join(one for one in said if one))
 
 
 def _plain(
@@ -279,7 +293,7 @@ def _notes(report: Report, table: Table) -> Iterable[str]:
         escape(
             f"{one.engine} {one.outcome}"
             + (f" in {one.when}" if one.when else "")
-            + (f": {one.message}" if one.message else "")
+            + (f": {one.told}" if one.told else "")
         )
         for one in table.problems
     ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from experiments.report.attached import UNKNOWN, UNKNOWN_MEANING
+from experiments.report.attached import LOST_MEANING, UNKNOWN, UNKNOWN_MEANING
 from experiments.report.cells import LEVEL
 from experiments.report.columns import NOT_FINISHED
 from experiments.report.differences import overlap
-from experiments.report.searches import EACH_ROUND, SPREAD_INSIDE
+from experiments.report.search_rows import EACH_ROUND, SPREAD_INSIDE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -67,7 +67,7 @@ def legend(table: Table) -> str:
             "Own memory limit: what an engine holds its workers or its Java heap to; the rest of "
             "the memory granted is for what runs around them."
         )
-    found.extend(_of_clusters(rows))
+    found.extend(_of_clusters(rows, {head.outcome for head in table.heads}))
     return " ".join(found)
 
 
@@ -147,7 +147,7 @@ def _why_level(cell: Cell, baseline: Cell) -> str:
     return "the ratio is within the noise floor"
 
 
-def _of_clusters(rows: Mapping[str, Row]) -> Iterable[str]:
+def _of_clusters(rows: Mapping[str, Row], outcomes: Collection[str]) -> Iterable[str]:
     """Say how the numbers of engines that joined a cluster come about."""
     if "granted_place" not in rows:
         return
@@ -159,6 +159,8 @@ def _of_clusters(rows: Mapping[str, Row]) -> Iterable[str]:
     )
     if any(cell.text == UNKNOWN for row in rows.values() for cell in row.cells):
         yield UNKNOWN_MEANING
+    if set(outcomes) - {"completed", "unsupported", NOT_FINISHED}:
+        yield LOST_MEANING
 
 
 def _of_search(rows: Mapping[str, Row]) -> Iterable[str]:

@@ -12,6 +12,7 @@ from experiments.report.footnotes import marks
 from experiments.report.given import GIVEN_HEADING, GIVEN_HOW, list_given
 from experiments.report.legend import explain, legend
 from experiments.report.listing import LISTED, list_candidates
+from experiments.report.measured import MEASURED_HEADING
 from experiments.report.numbers import MISSING
 from experiments.report.parameters import ALL_AS_ASKED, PARAMETERS_HEADING, list_parameters
 from experiments.report.shortened import MOST_ROWS, MOST_SEARCHES, shorten, tell_rest
@@ -69,6 +70,7 @@ def as_markdown(report: Report, figures: Sequence[Figure] = ()) -> str:
     blocks.extend(_sweeps(report))
     for table in report.tables:
         blocks.extend(_table(table, granted=table.granted != report.granted))
+    blocks.extend(_listed(f"## {MEASURED_HEADING}", [one.text for one in report.measured]))
     blocks.extend(_charts(figures))
     blocks.extend(_candidates(report.candidates))
     blocks.extend(_listed("## Footnotes", report.footnotes, numbered=True))
@@ -159,7 +161,7 @@ def _problem(one: Problem) -> str:
     return (
         f"**{markdown(one.engine)} {markdown(one.outcome)}**"
         + (f" in {markdown(one.when)}" if one.when else "")
-        + (f": {markdown(one.message)}" if one.message else "")
+        + (f": {markdown(one.told)}" if one.told else "")
         + (f" Log: {markdown_code(one.log)}" if one.log else "")
     )
 

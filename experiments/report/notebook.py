@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from experiments.report.cells import label, show
 from experiments.report.footnotes import marks
 from experiments.report.legend import legend
+from experiments.report.measured import MEASURED_HEADING
 from experiments.report.shortened import shorten
 from experiments.report.sweeps.tables import sweep_sections, tell_others
 from experiments.report.text import hypertext
@@ -33,6 +34,9 @@ def as_html(report: Report) -> str:
     parts.extend(_sweeps(report))
     for table in report.tables:
         parts.extend(_table(table, granted=table.granted != report.granted))
+    if report.measured:
+        parts.append(f"<h4>{hypertext(MEASURED_HEADING)}</h4>")
+        parts.append(_items(one.text for one in report.measured))
     if report.footnotes:
         items = "".join(f"<li>{hypertext(text)}</li>" for text in report.footnotes)
         parts.append(f"<ol>{items}</ol>")
@@ -98,7 +102,7 @@ def _table(table: Table, *, granted: bool) -> Iterable[str]:
         yield _items(
             f"{one.engine} {one.outcome}"
             + (f" in {one.when}" if one.when else "")
-            + (f": {one.message}" if one.message else "")
+            + (f": {one.told}" if one.told else "")
             + (f" Log: {one.log}" if one.log else "")
             for one in table.problems
         )

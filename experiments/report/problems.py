@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from experiments.report.columns import NOT_FINISHED
+from experiments.report.footnotes import sentence
 from experiments.report.numbers import memory, seconds
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ class Problem:
     message: str
     log: str | None
     phase: Phase | None = None
+
+    @property
+    def told(self) -> str:
+        """The message as a sentence; empty where there is none."""
+        return sentence(self.message)
 
     @property
     def when(self) -> str:

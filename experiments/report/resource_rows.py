@@ -113,7 +113,8 @@ def resource_rows(rows: Rows, work: Work) -> Iterable[Row]:
 
 
 def _workers(column: Column) -> str:
-    workers, threads = (column.facts.get(name) for name in ("workers", "threads_per_worker"))
-    if workers is None or threads is None:
+    names = ("workers", "threads_per_worker", "cores")
+    workers, threads, cores = (column.facts.get(name) for name in names)
+    if workers is None or threads is None or cores is None:
         return ""
-    return workers_in_words(workers, threads)
+    return workers_in_words(workers, threads, cores)

@@ -19,7 +19,8 @@ from experiments.report.planned import columns_at, granted, rows_asked
 from experiments.report.problems import find_problems
 from experiments.report.resource_rows import resource_rows
 from experiments.report.rows import Rows
-from experiments.report.searches import about_search, budget_cut, search_rows, time_budget
+from experiments.report.search_rows import search_rows
+from experiments.report.searches import about_search, budget_cut, time_budget
 from experiments.report.text import definition_value
 from experiments.report.time_rows import time_rows
 from experiments.report.times import main_kind

@@ -18,6 +18,7 @@ from experiments.report.cells import Shown, label, show
 from experiments.report.footnotes import marks
 from experiments.report.legend import legend
 from experiments.report.listing import LISTED, list_candidates
+from experiments.report.measured import MEASURED_HEADING
 from experiments.report.shortened import shorten, tell_rest
 from experiments.report.sweeps.tables import sweep_sections
 from experiments.report.text import clean
@@ -68,11 +69,13 @@ def print_report(report: Report, console: Console) -> None:
         console.print()
         for part in _table(table, console.width, granted=table.granted != report.granted):
             console.print(part)
+        if table.workers and table.problems:
+            console.print()  # they are of the engines, not of the workers above
         for problem in table.problems:
             text = Text.assemble(
                 (f"{clean(problem.engine)} {clean(problem.outcome)}", _style(problem.outcome)),
                 f" in {clean(problem.when)}" if problem.when else "",
-                f": {clean(problem.message)}" if problem.message else "",
+                f": {problem.told}" if problem.told else "",
             )
             console.print(text)
             if problem.log:
@@ -82,6 +85,7 @@ def print_report(report: Report, console: Console) -> None:
     if not report.records:
         # nothing but candidates is there to be shown
         _print_candidates(report, console)
+    _print_list(console, MEASURED_HEADING, [one.text for one in report.measured])
     _print_list(console, "Footnotes", report.footnotes, numbered=True)
     _print_list(console, "Warnings", report.warnings)
 

@@ -35,9 +35,10 @@ def tell_outcome(outcome: str, *, several: bool = False) -> str:
     return _HAPPENED.get(outcome, (outcome, outcome))[several]
 
 
-def workers_in_words(workers: int, threads: int) -> str:
-    """Return a number of workers and of the threads of each."""
-    return f"{workers} x {threads} thread{'' if threads == 1 else 's'}"
+def workers_in_words(workers: int, threads: int, cores: int) -> str:
+    """Return a number of workers and of the threads of each, or at most of each."""
+    most = "" if workers * threads == cores else "up to "
+    return f"{workers} x {most}{threads} thread{'' if threads == 1 else 's'}"
 
 
 def joined(texts: Sequence[str]) -> str:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from experiments.measure.workers import is_level
 from experiments.report import attached, numbers
-from experiments.report.columns import name_among, total
+from experiments.report.columns import name_among
 from experiments.report.wording import joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from experiments.records import WorkerShare
+    from experiments.records import Phase, Record, WorkerShare
     from experiments.report.columns import Column
     from experiments.report.work import Work
 
@@ -51,7 +51,9 @@ class WorkerTable:
     phase : str
         Name of the phase.
     about : str
-        Which phase of which repeat it was.
+        Which phase of which repeat it was, and how that ended.
+    outcome : str
+        Of that repeat: completed, if the phase of any completed repeat is known.
     shares : tuple of WorkerShare
         The numbers in full, one a worker.
     heads : tuple of str
@@ -59,7 +61,7 @@ class WorkerTable:
     rows : tuple of tuple of str
         One a worker; then their sum and the most of any, where there are several.
     legend : str
-        What else they counted, who measured what, and what the marks mean.
+        What else they counted, and what the marks mean.
     """
 
     engine: str
@@ -67,6 +69,7 @@ class WorkerTable:
     title: str
     phase: str
     about: str
+    outcome: str
     shares: tuple[WorkerShare, ...]
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -97,38 +100,60 @@ def amounts(share: WorkerShare) -> dict[str, float | None]:
 
 
 def _table(column: Column, name: str, work: Work) -> WorkerTable | None:
-    found = [
-        (record, phase)
-        for record in column.records
-        for phase in record.phases
-        if phase.name == work.phase and phase.workers
-    ]
-    if not found:
+    found = _phase_to_show(column, work)
+    if found is None:
         return None
-    record, phase = found[-1]
+    record, phase = found
     shares = phase.workers
     # a name that already says where the worker is needs no column beside it
     hosts = any(one.host not in one.worker for one in shares)
     rows = [(one.worker, *([one.host] if hosts else []), *_texts(amounts(one))) for one in shares]
     if len(shares) > 1:
         blank = [""] if hosts else []
-        rows.append(("all", *blank, *_texts(_over(shares, total))))
-        rows.append(("most on one", *blank, *_texts(_over(shares, _most))))
-    temperature = "warm" if record.warm else "cold"
+        rows.append(("all", *blank, *_texts(_over(shares, attached.whole_sum))))
+        rows.append(("most on one", *blank, *_texts(_over(shares, attached.whole_most))))
     return WorkerTable(
         engine=column.engine,
         implementation=column.implementation,
         title=f"Workers of {name}",
         phase=work.phase,
-        about=(
-            f"What each worker used in its last {work.one} (round {record.round + 1}, repeat "
-            f"{record.repeat + 1}, {temperature})."
-        ),
+        about=_about(record, column.records[-1], work),
+        outcome=record.outcome,
         shares=shares,
         heads=("Worker", *(["Host"] if hosts else []), *_HEADS.values()),
         rows=tuple(rows),
-        legend=" ".join(_legend(column, shares)),
+        legend=" ".join(_legend(record, shares)),
     )
+
+
+def _phase_to_show(column: Column, work: Work) -> tuple[Record, Phase] | None:
+    """Return the last phase of the best outcome: what failed is no measurement of it."""
+    found = [
+        (record, phase)
+        for record in column.records
+        for phase in record.phases
+        if phase.name == work.phase and phase.workers and phase.ended
+    ]
+    # max returns the first of equals, so the last phase comes first
+    return max(reversed(found), key=lambda one: _worth(one[0].outcome), default=None)
+
+
+def _worth(outcome: str) -> int:
+    return {"completed": 2, "degraded": 1}.get(outcome, 0)
+
+
+def _about(record: Record, last: Record, work: Work) -> str:
+    """Say which repeat the rows are of, and how it ended."""
+    which = f"its last {work.one}"
+    told = [f"round {record.round + 1}", f"repeat {record.repeat + 1}"]
+    told.append("warm" if record.warm else "cold")
+    if record.outcome != "completed":
+        told.append(record.outcome)
+        if record.outcome != "degraded":
+            which += ", from a round that failed"
+    elif last.outcome != "completed":
+        which = f"the last {work.one} that completed"
+    return f"What each worker used in {which} ({', '.join(told)})."
 
 
 def _texts(values: Mapping[str, float | None]) -> tuple[str, ...]:
@@ -140,7 +165,7 @@ def _text(name: str, value: float | None) -> str:
 
 
 def _over(
-    shares: Iterable[WorkerShare], join: Callable[[list[float | None]], float | None]
+    shares: Iterable[WorkerShare], join: Callable[[Sequence[float | None]], float | None]
 ) -> dict[str, float | None]:
     """Return each number over all workers."""
     known = [amounts(one) for one in shares]
@@ -148,14 +173,10 @@ def _over(
     return {name: join([one.get(name) for one in known]) for name in names}
 
 
-def _most(values: Iterable[float | None]) -> float | None:
-    return max((value for value in values if value is not None), default=None)
-
-
-def _legend(column: Column, shares: Sequence[WorkerShare]) -> Iterable[str]:
+def _legend(record: Record, shares: Sequence[WorkerShare]) -> Iterable[str]:
     if len(shares) > 1:
         yield _SUM_OF_PEAKS
-    over = _over(shares, total)
+    over = _over(shares, attached.whole_sum)
     own = {
         name: f"{attached.label_of(name)} {_text(name, value)}"
         for name, value in over.items()
@@ -164,12 +185,14 @@ def _legend(column: Column, shares: Sequence[WorkerShare]) -> Iterable[str]:
     if counted := [told for name, told in own.items() if not is_level(name)]:
         yield f"Counted by this engine alone, over all workers: {joined(counted)}."
     if levels := [told for name, told in own.items() if is_level(name)]:
-        yield f"At its end, or the most since the session began: {joined(levels)}."
+        yield (
+            "At its end, or the most since the session began, added over all workers: "
+            f"{joined(levels)}."
+        )
     if any(value is None for value in over.values()):
         yield attached.UNKNOWN_MEANING
-    by: dict[str, list[str]] = {}
-    for name, who in attached.measured_by(column).items():
-        by.setdefault(who.rstrip("."), []).append(attached.label_of(name))
-    if by:
-        told = "; ".join(f"{joined(labels)}: {who}" for who, labels in by.items())
-        yield f"How it was measured: {told}."
+    known = [amounts(one) for one in shares]
+    if any(over[name] is None and any(one.get(name) is not None for one in known) for name in over):
+        yield attached.UNKNOWN_SUM
+    if record.outcome != "completed":
+        yield attached.LOST_MEANING

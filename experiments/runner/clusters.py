@@ -11,25 +11,22 @@ from experiments.definition.attach import attachment_of, child_secrets
 from experiments.definition.host import (
     engine_cores,
     fits_at_a_time,
-    granted_cores,
     granted_memory,
 )
 from experiments.errors import RequestError
 from experiments.runner.events import Granted, Joining
-from experiments.runner.host import usable_cpus
 from experiments.runner.scratch import Scratch
 from experiments.runner.supervise import supervise
-from experiments.runner.task import Task
+from experiments.runner.tasks import joining_task
 from experiments.titles import title
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from engines.types import Attachment
     from experiments.definition import Experiment
     from experiments.runner.events import Event, OnEvent
-    from experiments.runner.supervise import Repeat
+    from experiments.runner.repeat import Repeat
 
 # To start a client (a Java machine among them), and to leave, beside the time to wait
 _SECONDS_AROUND = 60.0
@@ -168,7 +165,8 @@ def check_equal(experiment: Experiment, grants: Mapping[str, Grant]) -> None:
     if len(set(cores.values())) == 1 or experiment.resources.allow_unequal:
         return
     first, *others = (f"{title(name)} gets {number}" for name, number in cores.items())
-    told = ", ".join([f"{first} cores", *others])
+    unit = "core" if next(iter(cores.values())) == 1 else "cores"
+    told = ", ".join([f"{first} {unit}", *others])
     raise RequestError(
         f"resources.cores: the engines get different numbers of cores ({told}), so they cannot be "
         "compared on equal terms; set resources.cores to what all of them have, or "
@@ -200,7 +198,7 @@ def _join(experiment: Experiment, name: str, attachment: Attachment, source: str
     """Return what an engine says of a cluster from a process of its own, which then leaves."""
     ended: list[Repeat] = []
     with Scratch() as scratch:
-        task = _task(experiment, name, attachment, scratch)
+        task = joining_task(experiment, name, granted(experiment, name), scratch)
         task_file = scratch / "task.json"
         task.write(task_file)
         supervise(
@@ -218,29 +216,6 @@ def _join(experiment: Experiment, name: str, attachment: Attachment, source: str
     if isinstance(facts, dict):
         return facts
     raise RequestError(_refusal(name, attachment, source, ended[-1]))
-
-
-def _task(experiment: Experiment, name: str, attachment: Attachment, scratch: Path) -> Task:
-    workers, threads = granted(experiment, name)
-    return Task(
-        engine=name,
-        spec=experiment.workload.model_dump(),
-        search=None,
-        dataset=None,
-        placement="spread",
-        predicts_host_rows=False,
-        initial_centers=None,
-        repeats=1,
-        cpus=usable_cpus()[: granted_cores(experiment)],
-        cores=workers * threads,
-        memory_bytes=granted_memory(experiment),
-        workers=workers,
-        threads_per_worker=threads,
-        scratch=str(scratch),
-        predictions=str(scratch / "none"),
-        attachment=attachment,
-        joins_only=True,
-    )
 
 
 def _refusal(name: str, attachment: Attachment, source: str, ended: Repeat) -> str:

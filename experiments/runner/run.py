@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from experiments.definition import check_host
 from experiments.definition.attach import (
     attach_from_environment,
-    attachment_of,
     child_secrets,
 )
 from experiments.definition.host import granted_cores, granted_memory
@@ -18,16 +17,15 @@ from experiments.records import append_record, point_key
 from experiments.runner.clusters import Joined, join_clusters
 from experiments.runner.events import ChildEnded, ChildStarted, Planned, Preparing, RecordWritten
 from experiments.runner.folder import check_output, make_run_folder
-from experiments.runner.host import commit, describe_host, describe_software, usable_cpus
+from experiments.runner.host import commit, describe_host, describe_software
 from experiments.runner.interrupts import uninterrupted
 from experiments.runner.plan import make_plan
-from experiments.runner.predictions import write_centers
 from experiments.runner.ready import make_ready
 from experiments.runner.scoring import Scorer
 from experiments.runner.scratch import Scratch
 from experiments.runner.searches import Searches
-from experiments.runner.supervise import Repeat, always, supervise
-from experiments.runner.task import SearchTask, Task
+from experiments.runner.supervise import always, supervise
+from experiments.runner.tasks import work_task
 from experiments.search.log import CandidateLog
 
 if TYPE_CHECKING:
@@ -41,6 +39,7 @@ if TYPE_CHECKING:
     from experiments.runner.folder import RunFolder
     from experiments.runner.plan import PlanItem
     from experiments.runner.ready import ReadyPoint
+    from experiments.runner.repeat import Repeat
     from experiments.runner.supervise import IsWanted
 
 
@@ -217,7 +216,7 @@ def run_child(
 
     with Scratch() as scratch:
         size = books.joined.size(ready.experiment, item.engine)
-        task = _task(item, ready, size, folder.predictions / item.name, scratch)
+        task = work_task(item.engine, ready, size, folder.predictions / item.name, scratch)
         if repeats is not None:
             task = replace(task, repeats=repeats)
         task_file = scratch / "task.json"
@@ -238,55 +237,6 @@ def run_child(
         finally:
             with uninterrupted():
                 candidates.write()
-
-
-def _task(
-    item: PlanItem, ready: ReadyPoint, size: tuple[int, int], predictions: Path, scratch: Path
-) -> Task:
-    experiment = ready.experiment
-    workers, threads_per_worker = size
-    centers = None
-    if ready.initial_centers:
-        centers = scratch / "initial_centers.npz"
-        write_centers(centers, ready.initial_centers)
-    return Task(
-        engine=item.engine,
-        spec=ready.spec.model_dump(),
-        search=_search_task(ready),
-        dataset=None if ready.prepared is None else ready.prepared.address,
-        placement=ready.placement,
-        predicts_host_rows=ready.predicts_host_rows,
-        initial_centers=None if centers is None else str(centers),
-        repeats=1 + experiment.measure.warm_repeats,
-        cpus=usable_cpus()[: granted_cores(experiment)],
-        cores=workers * threads_per_worker,
-        memory_bytes=granted_memory(experiment),
-        workers=workers,
-        threads_per_worker=threads_per_worker,
-        scratch=str(scratch),
-        predictions=str(predictions),
-        attachment=attachment_of(experiment, item.engine),
-    )
-
-
-def _search_task(ready: ReadyPoint) -> SearchTask | None:
-    options, search = ready.experiment.search, ready.search
-    if options is None or search is None or ready.searched is None:
-        return None
-    return SearchTask(
-        spec=ready.searched.model_dump(),
-        candidates=search.candidates,
-        rungs=search.rungs,
-        resource=search.resource,
-        factor=None if search.resource is None else options.factor,
-        n_folds=search.n_folds,
-        seed=options.seed,
-        scoring=search.scoring,
-        refit=search.refit,
-        scored_as=ready.task,
-        parallel_over=search.parallel_over,
-        time_budget_s=options.time_budget,
-    )
 
 
 def _describe(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from experiments.runner.folder import RunFolder
     from experiments.runner.plan import PlanItem
     from experiments.runner.ready import ReadyPoint
-    from experiments.runner.supervise import Repeat
+    from experiments.runner.repeat import Repeat
     from experiments.search.log import Search
 
 
@@ -181,7 +181,7 @@ def _grants(ready: ReadyPoint, engine: str, facts: dict[str, Any] | None) -> tup
     asked = granted_cores(ready.experiment)
     if facts["cores"] != asked:
         cores = "1 core" if facts["cores"] == 1 else f"{facts['cores']} cores"
-        found.append(f"It had {cores}, and {asked} were asked for.")
+        found.append(f"It had {cores}, and {asked} {'was' if asked == 1 else 'were'} asked for.")
     options = ready.experiment.engines.attached.get(engine)
     if options is not None and (options.workers or options.threads_per_worker):
         # a cluster has the workers that it has, also at each point of a sweep over them
@@ -197,6 +197,7 @@ def _grants(ready: ReadyPoint, engine: str, facts: dict[str, Any] | None) -> tup
         if threads > allowed:
             found.append(
                 f"The native thread pools of its {process} may run {threads} threads, and "
-                f"{allowed} were meant: the cores were shared out unfairly."
+                f"{allowed} {'was' if allowed == 1 else 'were'} meant: the cores were shared out "
+                "unfairly."
             )
     return (*found, *facts.get("warnings", ()))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from experiments.runner.events import Event, OnEvent
     from experiments.runner.plan import PlanItem
     from experiments.runner.ready import ReadyPoint
-    from experiments.runner.supervise import Repeat
+    from experiments.runner.repeat import Repeat
     from experiments.search.log import Candidate, CandidateLog, Search
 
 

@@ -9,18 +9,18 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from experiments.measure.meter import Meter
 from experiments.measure.samples import SampleLog
 from experiments.measure.workers import shares
-from experiments.records import Failure, Phase
+from experiments.records import Failure
 from experiments.runner.environment import child_environment
 from experiments.runner.events import PhaseEnded, PhaseStarted
 from experiments.runner.interrupts import uninterrupted
 from experiments.runner.protocol import ANSWERS_FD, LIFELINE_FD, REPORTS_FD, TOKEN, LineReader
 from experiments.runner.reap import kill_tree
+from experiments.runner.repeat import Repeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,51 +30,12 @@ if TYPE_CHECKING:
     from experiments.runner.events import OnEvent
     from experiments.runner.task import Task
 
-    OnRepeat: TypeAlias = Callable[["Repeat", bool], None]
+    OnRepeat: TypeAlias = Callable[[Repeat, bool], None]
     OnScore: TypeAlias = Callable[[dict[str, Any]], None]
     IsWanted: TypeAlias = Callable[[], bool]
 
 # A child that reported its outcome has this long to stop its engine before it is stopped
 SECONDS_TO_STOP = 30.0
-
-
-@dataclass
-class Repeat:
-    """What a child process reported of one fit and all around it.
-
-    Attributes
-    ----------
-    number : int
-        0 is cold.
-    outcome : str
-        As in the record.
-    failure : Failure or None
-        Why it was not completed.
-    phases : list of Phase
-        Those that ended.
-    content : dict
-        The child's own report: where predictions lie, parameters, facts.
-    wall_s : float
-        Seconds that passed for the child outside the runner's reading and scoring.
-    handed_over : bool
-        Whether it was given to whoever records it.
-    warnings : tuple of str
-        What the runner could not keep of it.
-    """
-
-    number: int
-    outcome: str = "completed"
-    failure: Failure | None = None
-    phases: list[Phase] = field(default_factory=list)
-    content: dict[str, Any] = field(default_factory=dict)
-    wall_s: float = 0.0
-    handed_over: bool = False
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def unaccounted_s(self) -> float:
-        """Seconds that no phase explains."""
-        return max(0.0, self.wall_s - sum(phase.wall_s for phase in self.phases))
 
 
 def always() -> bool:

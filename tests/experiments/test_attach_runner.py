@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,6 +25,7 @@ from experiments.runner.clusters import Grant, check_equal, join_clusters
 from experiments.runner.environment import child_environment
 from experiments.runner.events import Granted, Joining
 from experiments.runner.protocol import LineReader, Reporter
+from experiments.runner.scoring import _grants
 
 MIB = 2**20
 USED = {
@@ -65,6 +67,15 @@ def test_a_worker_that_comes_up_in_a_phase_used_all_of_it_there_and_a_lost_one_i
 def test_an_account_that_begins_anew_is_never_below_zero():
     (found,) = shares([USED], [used(cpu_s=0.5, read_bytes=0)])
     assert (found.cpu_s, found.read_bytes) == (0.0, 0)
+
+
+def test_a_worker_that_was_started_again_under_its_name_is_counted_from_its_start():
+    again = used(cpu_s=0.5, read_bytes=3, counters={**USED["counters"], "sent_bytes": 2})
+    (found,) = shares([USED], [again])
+    assert (found.cpu_s, found.read_bytes, found.counters["sent_bytes"]) == (0.5, 3, 2)
+    # what may go down, such as a number of processes, tells nothing of that
+    fewer = used(cpu_s=1.5, counters={**USED["counters"], "python_workers": 1})
+    assert shares([USED], [fewer])[0].cpu_s == 0.5
 
 
 def test_a_phase_is_the_sum_of_this_machine_and_of_the_workers():
@@ -192,6 +203,15 @@ def test_what_each_engine_gets_is_known_and_told_before_anything_is_timed(cluste
     )
 
 
+def test_a_cluster_of_dasks_own_files_is_joined_and_told_with_the_file(cluster, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"scheduler-address: {cluster.dask_address}\n", encoding="utf-8")
+    given, told = join(digits(), {"DASK_CONFIG": str(file)})
+    assert given["dask"]["address"] == cluster.dask_address
+    assert given["dask"]["source"] == f"scheduler-address of {file}"
+    assert told[0] == Joining("dask", cluster.dask_address, f"scheduler-address of {file}")
+
+
 def test_unequal_cores_are_refused_without_leave():
     grants = {
         name: Grant(None, "", cores, cores, 1, 2**30, {}, None)
@@ -202,6 +222,17 @@ def test_unequal_cores_are_refused_without_leave():
     assert "(scikit-learn gets 2 cores, Dask gets 4, Spark gets 2)" in str(raised.value)
     check_equal(digits("resources.allow_unequal=true"), grants)
     check_equal(digits(), {name: grants[name] for name in ("sklearn", "spark")})
+    grants["sklearn"] = replace(grants["sklearn"], cores=1)
+    with pytest.raises(RequestError, match="scikit-learn gets 1 core, Dask gets 4"):
+        check_equal(digits(), grants)
+
+
+def test_other_cores_than_asked_for_are_told_in_a_sentence():
+    ready = SimpleNamespace(experiment=digits("resources.cores=1", engines="sklearn"))
+    facts = {"cores": 2, "threads_per_worker": 1, "native_threads": {"worker 0": 2}}
+    cores, threads = _grants(ready, "sklearn", facts)
+    assert cores == "It had 2 cores, and 1 was asked for."
+    assert "worker 0 may run 2 threads, and 1 was meant: the cores were shared" in threads
 
 
 def test_a_cluster_of_another_size_is_joined_only_with_leave_to_be_unequal(cluster):

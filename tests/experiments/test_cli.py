@@ -16,7 +16,7 @@ import yaml
 from experiments import cli
 from experiments.errors import RequestError
 from experiments.report import write as write_module
-from experiments.report.candidates import count_tried
+from experiments.report.candidate_table import count_tried
 
 COMMAND = [sys.executable, "-m", "experiments"]
 DEFINITION = """

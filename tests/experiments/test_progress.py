@@ -8,12 +8,13 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from experiments.progress import Lines, Live
+from experiments.progress import Lines, Live, describe_grant
 from experiments.records import Phase, Record
 from experiments.runner.events import (
     CandidateScored,
     ChildEnded,
     ChildStarted,
+    Granted,
     PhaseStarted,
     Planned,
     Preparing,
@@ -144,3 +145,18 @@ def test_the_name_of_a_metric_cannot_steer_the_terminal():
     watcher(ChildStarted(1, 1, "dask", 0, {}))
     watcher(CandidateScored("dask", 1, 2, 0.5, "x\x1b[31m\n", 60.0))
     assert lines[-1].endswith("1 of 2 candidates, about 1 min left, best x 0.5")
+
+
+@pytest.mark.parametrize(
+    ("cores", "workers", "threads", "told"),
+    [
+        (4, 4, 1, "4 cores, 4 x 1 thread,"),
+        (8, 2, 4, "8 cores, 2 x 4 threads,"),
+        (6, 2, 4, "6 cores, 2 x up to 4 threads,"),
+    ],
+)
+def test_workers_that_differ_are_not_told_as_if_they_were_alike(cores, workers, threads, told):
+    granted = Granted(
+        "dask", "tcp://10.0.0.5:8786", "the definition", cores, workers, threads, 2**30
+    )
+    assert told in describe_grant(granted)

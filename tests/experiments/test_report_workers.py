@@ -12,6 +12,7 @@ from experiments.report import build_report
 from experiments.report.charts import build_figures
 from experiments.report.csv_tables import as_csv
 from experiments.report.data import as_data
+from experiments.report.given import list_given
 from experiments.report.html import as_page
 from experiments.report.latex import as_latex
 from experiments.report.legend import legend
@@ -130,10 +131,123 @@ def test_each_worker_has_a_line_of_its_own_in_the_last_fit(report):
     assert cells["most on one"]["Memory"] == "102 MiB"
     assert cells["all"]["GC"] == "?"
     assert "tasks 36" in table.legend
-    assert (
-        "How it was measured: CPU time and peak memory: psutil in the worker, with all processes "
-        "below it; spilled: its own account." in table.legend
-    )
+
+
+WAYS = [
+    "Dask, CPU time and peak memory: psutil in the worker, with all processes below it.",
+    "Dask, spilled: its own account.",
+]
+
+
+def test_each_way_of_measuring_is_told_once_and_by_engine(runs, tmp_path):
+    records = [attached(one) for one in runs.complete(("dask",))]
+    records += [{**one, "implementation": "tuned"} for one in records]
+    records += [attached(one) for one in runs.complete(("spark",))]
+    runs.write(tmp_path / "run", records, engines=("dask", "spark"))
+    report = build_report(tmp_path / "run")
+    assert len(report.tables[0].workers) == 3
+    ways = [one.text for one in report.measured]
+    assert ways == [*WAYS, *(way.replace("Dask", "Spark") for way in WAYS)]
+    for form in (as_text, as_markdown, as_html, as_page, as_latex):
+        shown = " ".join(form(report).replace("\n", " ").split())
+        assert shown.count("psutil in the worker") == 2, form
+        assert "ow the workers were measured" in shown
+    assert [one["names"] for one in as_data(report)["measured"][:2]] == [
+        ["cpu_s", "peak_memory_bytes"], ["spilled_bytes"],
+    ]  # fmt: skip
+
+
+def test_how_workers_are_measured_stands_beneath_all_tables(report):
+    for form in (as_text, as_markdown, as_html, as_page):
+        shown = form(report)
+        assert shown.rindex("2@tcp://10.0.0.2:4001") < shown.index("How the workers were measured")
+
+
+FIRST = "the last fit that completed (round 1, repeat 1, cold)."
+
+
+def ended(record, outcome):
+    lost = {"type": "WorkerLostError", "message": "the worker 1 died", "log": None}
+    return {**record, "outcome": outcome, "error": None if outcome == "completed" else lost}
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "about", "cpu"),
+    [
+        (("completed", "completed"), "its last fit (round 1, repeat 2, warm).", "2.00 s"),
+        (("completed", "degraded"), FIRST, "1.00 s"),
+        (("completed", "crashed"), FIRST, "1.00 s"),
+        (("degraded", "failed"), "its last fit (round 1, repeat 1, cold, degraded).", "1.00 s"),
+        (("degraded", "degraded"), "its last fit (round 1, repeat 2, warm, degraded).", "2.00 s"),
+        (
+            ("failed", "timed out"),
+            "its last fit, from a round that failed (round 1, repeat 2, warm, timed out).",
+            "2.00 s",
+        ),
+    ],
+)  # fmt: skip
+def test_rows_of_workers_are_of_what_completed_or_say_how_it_ended(
+    runs, tmp_path, outcomes, about, cpu
+):
+    records = [
+        ended(attached(one, workers=(number,)), outcome)
+        for number, (one, outcome) in enumerate(
+            zip(runs.complete(("dask",)), outcomes, strict=True), start=1
+        )
+    ]
+    runs.write(tmp_path / "run", records, engines=("dask",))
+    report = build_report(tmp_path / "run")
+    (table,) = report.tables[0].workers
+    assert table.about == f"What each worker used in {about}"
+    assert table.rows[0][table.heads.index("CPU")] == cpu
+    whole = "completed" in outcomes
+    assert ("until it died in it" in table.legend) is not whole
+    assert as_data(report)["tables"][0]["workers"][0]["outcome"] == table.outcome
+    lines = csv.DictReader(io.StringIO(as_csv(report)))
+    (line,) = [
+        one for one in lines if one["group"].startswith("Worker ") and one["key"] == "fit_cpu_s"
+    ]
+    assert line["text"] == ("" if whole else table.outcome)
+
+
+def test_a_fit_that_was_cut_short_is_no_row_of_a_worker(runs, tmp_path):
+    records = [attached(one) for one in runs.complete(("dask",))]
+    for phase in records[-1]["phases"]:
+        phase["ended"] = phase["name"] != "fit"
+    runs.write(tmp_path / "run", records, engines=("dask",))
+    (table,) = build_report(tmp_path / "run").tables[0].workers
+    assert "(round 1, repeat 1, cold)" in table.about
+
+
+def test_it_is_said_that_what_a_dead_worker_used_is_in_no_number(report, runs, tmp_path):
+    assert "until it died" not in legend(report.tables[0])
+    records = [ended(attached(one), "degraded") for one in runs.complete(("dask",))]
+    runs.write(tmp_path / "other", records, engines=("dask",))
+    assert "until it died" in legend(build_report(tmp_path / "other").tables[0])
+
+
+def test_a_sum_with_an_unknown_part_is_unknown_in_every_form(runs, tmp_path):
+    records = [attached(one) for one in runs.complete(("dask",))]
+    for record in records:
+        for phase in record["phases"]:
+            phase["workers"][1]["counters"]["sent_bytes"] = None
+            phase["workers"][1]["counters"]["tasks"] = None
+    runs.write(tmp_path / "run", records, engines=("dask",))
+    report = build_report(tmp_path / "run")
+    (table,) = report.tables[0].workers
+    sent = [row[table.heads.index("Sent")] for row in table.rows]
+    assert sent == ["1000 B", "?", "?", "?"]
+    assert "tasks ?" in table.legend
+    assert "A sum with an unknown part is unknown" in table.legend
+    row = rows_of(report)["workers_sent_bytes"]
+    assert (row.cells[0].summary, row.cells[0].text) == (None, "?")
+    lines = list(csv.DictReader(io.StringIO(as_csv(report))))
+    (line,) = [one for one in lines if one["key"] == "workers_sent_bytes"]
+    assert (line["median"], line["text"]) == ("", "?")
+    for form in (as_text, as_markdown, as_html, as_page, as_latex):
+        shown = " ".join(form(report).replace("\n", " ").split())
+        assert "A sum with an unknown part is unknown" in shown
+        assert "the engine cannot tell" in shown
 
 
 def test_a_worker_whose_name_says_nothing_of_its_machine_has_it_beside(runs, tmp_path):
@@ -268,9 +382,9 @@ def test_what_stood_at_an_end_is_told_apart_from_what_was_counted_in_the_phase(r
     records = [attached(one, **more) for one in runs.complete(("spark",))]
     runs.write(tmp_path / "run", records, engines=("spark",), clusters={"spark": {}})
     (table,) = build_report(tmp_path / "run").tables[0].workers
-    counted, _, levels = table.legend.partition("At its end, or the most since the session began:")
+    counted, _, levels = table.legend.partition("At its end, or the most since the session began, ")
     assert "shuffle read" in counted
-    assert "jvm heap peak 180 MiB and python workers 4." in levels
+    assert "over all workers: JVM heap peak 180 MiB and Python workers 4." in levels
     assert "peak 180" not in counted
 
 
@@ -281,3 +395,29 @@ def test_it_is_said_of_which_phases_the_numbers_of_workers_are(report):
         "In all phases of one process."
     )
     assert table.workers[0].about.startswith("What each worker used in its last fit")
+
+
+def test_what_is_told_of_each_worker_is_in_words(runs, tmp_path):
+    records = [attached(one) for one in runs.complete(("spark",))]
+    for one in records:
+        one["facts"]["details"]["workers"] = [
+            {"name": f"executor {number}", "cores": 1, "memory_bytes": 512 * MIB}
+            for number in (0, 1)
+        ]
+    runs.write(tmp_path / "run", records, engines=("spark",))
+    rows = {
+        (row.group, row.label): row.cells for row in list_given(build_report(tmp_path / "run")).rows
+    }
+    assert rows["Details", "workers"] == (
+        "executor 0, cores 1, memory 512 MiB; executor 1, cores 1, memory 512 MiB",
+    )
+
+
+def test_why_an_engine_is_degraded_stands_apart_from_its_workers_and_is_a_sentence(runs, tmp_path):
+    records = [ended(attached(one), "degraded") for one in runs.complete(("dask",))]
+    for one in records:
+        one["error"]["log"] = "logs/dask-p0-r0.log"
+    runs.write(tmp_path / "run", records, engines=("dask",))
+    report = build_report(tmp_path / "run")
+    assert "\n\nDask degraded in repeat 1: the worker 1 died.\n" in as_text(report)
+    assert "the worker 1 died. Log:" in as_markdown(report)

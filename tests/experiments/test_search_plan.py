@@ -7,7 +7,6 @@ import pytest
 from engines.prepared import Prepared
 from experiments.definition import load_experiment
 from experiments.errors import RequestError
-from experiments.runner.plan import PlanItem
 from experiments.runner.ready import make_ready
 from experiments.runner.search_plan import plan_search
 from experiments.runner.task import SearchTask, Task
@@ -182,14 +181,14 @@ def test_fixed_values_that_no_fit_would_take_are_refused_and_tried_ones_are_not(
 
 
 def test_a_task_survives_its_file(experiment, tmp_path):
-    from experiments.runner.run import _task
+    from experiments.runner.tasks import work_task
 
     asked = experiment(
         GRID,
         "search={strategy: halving, space: {max_depth: [2, 3, 4]}, folds: 3, "
         "resource: n_estimators, max_resources: 9, time_budget: 5 min}",
     )
-    task = _task(PlanItem(0, 0, "dask"), ready(asked), (2, 1), tmp_path / "predictions", tmp_path)
+    task = work_task("dask", ready(asked), (2, 1), tmp_path / "predictions", tmp_path)
     task.write(tmp_path / "task.json")
     again = Task.read(tmp_path / "task.json")
     assert again == task

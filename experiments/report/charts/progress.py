@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from experiments.errors import RequestError
 from experiments.metrics import METRICS
 from experiments.records import point_key
-from experiments.report.candidates import read_scored
+from experiments.report.candidate_table import read_scored
 from experiments.report.charts.figure import Figure
 from experiments.report.charts.lanes import shorten
 from experiments.report.charts.marks import (
@@ -35,7 +35,7 @@ from experiments.search.standing import direction
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from experiments.report.candidates import Scored
+    from experiments.report.candidate_table import Scored
     from experiments.report.charts.lanes import Lane
     from experiments.report.charts.scene import Scene
 

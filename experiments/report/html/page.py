@@ -15,6 +15,7 @@ from experiments.report.html.scripts import as_json, as_script, policy
 from experiments.report.html.sorting import sort_value
 from experiments.report.legend import explain, legend
 from experiments.report.listing import LISTED, list_candidates
+from experiments.report.measured import MEASURED_HEADING
 from experiments.report.parameters import PARAMETERS_HEADING, list_parameters
 from experiments.report.shortened import (
     MOST_LISTED,
@@ -104,6 +105,7 @@ def as_page(
             headings=_HEADINGS,
             most=_MOST,
             figures=[_figure(figure, images or {}) for figure in figures],
+            measured_heading=MEASURED_HEADING,
             given=list_given(report),
             parameters=list_parameters(report),
             candidates=list_candidates(shorten(report.candidates, MOST_SEARCHES)),
