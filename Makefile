@@ -46,7 +46,7 @@ unit: install ## run the tests; TESTS="--numprocesses 2 --no-loadscope-reorder" 
 attached: install ## run the contract again, on engines that join a cluster of two workers each
 	@$(BIN)/pytest tests/contract --attached
 
-test: lint types unit ## lint, types and tests: what must pass before a change lands
+test: lint types unit attached ## lint, types and tests: what must pass before a change lands
 
 bench: install ## measure the tool itself and its engines, and save it under .benchmarks/
 	@$(BIN)/pytest tests/benchmarks --benchmark-only --capture=no --benchmark-autosave

@@ -14,9 +14,7 @@ import pytest
 
 from experiments.datasets import draw_initial_centers, prepare
 from experiments.definition import load_experiment
-from experiments.records import read_records
 from experiments.runner.environment import child_environment
-from experiments.runner.run import run_experiment
 
 BARE = Path(__file__).parent / "bare"
 TURNS = 3
@@ -57,23 +55,11 @@ def bare_fits(engine, prepared, workload, scratch):
     return json.loads(done.stdout.splitlines()[-1])[1:]
 
 
-def runner_fits(experiment, output):
-    """Return the seconds of each warm fit through the runner."""
-    result = run_experiment(experiment, output=output)
-    records = read_records(result.folder / "records.jsonl")
-    assert {record.outcome for record in records} == {"completed"}
-    return [
-        phase.wall_s
-        for record in records
-        if record.warm
-        for phase in record.phases
-        if phase.name == "fit"
-    ]
-
-
 @pytest.mark.parametrize("kind", ["kmeans", "xgboost"])
 @pytest.mark.parametrize("engine", ["sklearn", "dask", "spark"])
-def test_a_fit_through_the_runner_costs_what_it_costs_without(benchmark, tmp_path, engine, kind):
+def test_a_fit_through_the_runner_costs_what_it_costs_without(
+    benchmark, tmp_path, warm_seconds, engine, kind
+):
     text, metric = WORKLOADS[kind]
     path = tmp_path / "overhead.yaml"
     path.write_text(DEFINITION.format(workload=text, engine=engine, warm=FITS - 1, metric=metric))
@@ -87,9 +73,8 @@ def test_a_fit_through_the_runner_costs_what_it_costs_without(benchmark, tmp_pat
     bare, through = [], []
 
     def one_turn():
-        turn = len(bare)
         bare.append(bare_fits(engine, prepared, workload, tmp_path))
-        through.append(runner_fits(experiment, tmp_path / f"run-{turn}"))
+        through.append(warm_seconds(experiment, "fit"))
 
     benchmark.pedantic(one_turn, rounds=TURNS)
     # Medians within a process, and of the turns the ratio that the noise of the machine moved

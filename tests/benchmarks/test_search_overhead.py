@@ -12,9 +12,7 @@ from pathlib import Path
 import pytest
 
 from experiments.definition import load_experiment
-from experiments.records import read_records
 from experiments.runner.environment import child_environment
-from experiments.runner.run import run_experiment
 
 SCRIPT = Path(__file__).parent / "bare" / "grid_search.py"
 TURNS = 3
@@ -43,29 +41,17 @@ def by_hand(name, prepared, scratch):
     return json.loads(done.stdout.splitlines()[-1])[1:]
 
 
-def through(experiment, output):
-    """Return the seconds of each warm search, without the fit of its winner."""
-    result = run_experiment(experiment, output=output)
-    records = read_records(result.folder / "records.jsonl")
-    assert {record.outcome for record in records} == {"completed"}
-    return [
-        phase.wall_s
-        for record in records
-        if record.warm
-        for phase in record.phases
-        if phase.name == "search"
-    ]
-
-
 @pytest.mark.parametrize("name", ["kmeans-grid", "xgboost-grid"])
 @pytest.mark.parametrize("engine", ["sklearn", "dask", "spark"])
-def test_a_search_costs_little_more_than_one_by_hand(benchmark, tmp_path, engine, name):
+def test_a_search_costs_little_more_than_one_by_hand(
+    benchmark, tmp_path, warm_seconds, engine, name
+):
     overrides = [f"measure.warm_repeats={SEARCHES - 1}", "resources.cores=2"]
     experiment = load_experiment(name, overrides, engines=[engine])
     ours, theirs = [], []
 
     def one_turn():
-        ours.append(through(experiment, tmp_path / f"run-{len(ours)}"))
+        ours.append(warm_seconds(experiment, "search"))
         theirs.append(by_hand(name, _prepared_folder(experiment), tmp_path))
 
     benchmark.pedantic(one_turn, rounds=TURNS)
