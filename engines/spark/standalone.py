@@ -89,11 +89,13 @@ def own_host(address: str, deadline: float) -> str:
                 return host
         except socket.gaierror as exc:
             why = f"there is no host {where[0]!r} ({exc.strerror})"
+            passes = exc.errno == socket.EAI_AGAIN
         except OSError as exc:
             why = exc.strerror or "no answer"
-            if time.monotonic() + _AGAIN_SECONDS < deadline:
-                time.sleep(_AGAIN_SECONDS)
-                continue
+            passes = True
+        if passes and time.monotonic() + _AGAIN_SECONDS < deadline:
+            time.sleep(_AGAIN_SECONDS)
+            continue
         raise ClusterError(
             f"spark: no master answers at {address}, tried for "
             f"{time.monotonic() - started:.0f} s: {why}; start it, or correct the address."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 
 import pytest
@@ -53,6 +54,21 @@ def test_a_core_that_no_task_fits_on_is_no_slot():
 def test_the_heap_is_shared_where_a_worker_gets_several_executors():
     assert heap_of_executor(2, 1, 1, workers(1, 1), 0.5) == GIB // 2
     assert heap_of_executor(3, 1, 1, workers(2, 2), 0.5) == GIB // 4
+
+
+def test_a_name_that_cannot_be_looked_up_just_now_is_looked_up_again(monkeypatch):
+    look_up, failures = socket.getaddrinfo, [socket.EAI_AGAIN] * 2
+
+    def fail_first(*args, **options):
+        if failures:
+            raise socket.gaierror(failures.pop(), "Temporary failure in name resolution")
+        return look_up(*args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail_first)
+    with socket.create_server(("127.0.0.1", 0)) as master:
+        port = master.getsockname()[1]
+        assert own_host(f"spark://localhost:{port}", time.monotonic() + 30.0) == "127.0.0.1"
+    assert not failures
 
 
 @pytest.mark.parametrize(
