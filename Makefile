@@ -44,7 +44,7 @@ unit: install ## run the tests; TESTS="--numprocesses 2 --no-loadscope-reorder" 
 	@$(BIN)/pytest $(TESTS)
 
 attached: install ## run the contract again, on engines that join a cluster of two workers each
-	@$(BIN)/pytest tests/contract --attached
+	@$(BIN)/pytest tests/contract --attached $(TESTS)
 
 test: lint types unit attached ## lint, types and tests: what must pass before a change lands
 

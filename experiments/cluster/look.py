@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from engines.errors import ClusterError
 from experiments.cluster.parts import Part, parts_of
 from experiments.cluster.state import (
+    StartedElsewhereError,
     check_machine,
     find,
     folder_of,
@@ -136,8 +137,14 @@ def addresses(cluster: Cluster) -> dict[str, str]:
 
 def _look(name: str) -> ClusterStatus | None:
     folder = folder_of(name)
+    cluster = None
     try:
         cluster = read(name)
+        if cluster is not None:
+            check_machine(cluster)
+    except StartedElsewhereError as exc:
+        # its processes are not to be seen from here
+        return ClusterStatus(name, folder, cluster, "elsewhere", (), {}, (str(exc),))
     except RequestError as exc:
         return _unknown(name, str(exc))
     if cluster is None:
@@ -148,11 +155,6 @@ def _look(name: str) -> ClusterStatus | None:
             f"The start of the cluster {name!r} was cut short; run 'enginebench cluster down "
             f"--name {name}'.",
         )
-    try:
-        check_machine(cluster)
-    except RequestError as exc:
-        # its processes are not to be seen from here
-        return ClusterStatus(name, folder, cluster, "elsewhere", (), {}, (str(exc),))
     parts = _parts(folder, [part.name for part in parts_of(cluster.engines, cluster.workers)])
     if not cluster.ready and held(folder):
         return ClusterStatus(name, folder, cluster, "starting", parts, {}, ())

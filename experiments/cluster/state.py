@@ -27,6 +27,10 @@ _FILE = "cluster.json"
 _POLL_S = 0.1
 
 
+class StartedElsewhereError(RequestError):
+    """Another machine that shares the folder has started the cluster, and looks after it."""
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A cluster that this program has started on this machine.
@@ -154,6 +158,8 @@ def read(name: str) -> Cluster | None:
 
     Raises
     ------
+    StartedElsewhereError
+        If another version has written it, on another machine.
     RequestError
         If it is no such file.
     """
@@ -173,6 +179,8 @@ def read(name: str) -> Cluster | None:
     try:
         return _from_json(content, file.parent)
     except (ValueError, KeyError, TypeError) as exc:
+        if isinstance(content, dict) and isinstance(machine := content.get("started_on"), str):
+            _check_machine(name, machine, file.parent)  # which may have another version
         raise _torn(file, "does not describe a cluster of this version") from exc
 
 
@@ -204,14 +212,10 @@ def check_machine(cluster: Cluster) -> None:
 
     Raises
     ------
-    RequestError
+    StartedElsewhereError
         Naming the machine.
     """
-    if cluster.started_on != platform.node():
-        raise RequestError(
-            f"The cluster {cluster.name!r} was started on {cluster.started_on} and this is "
-            f"{platform.node()}; stop it there, or remove {cluster.folder} if that machine is gone."
-        )
+    _check_machine(cluster.name, cluster.started_on, cluster.folder)
 
 
 @contextlib.contextmanager
@@ -316,6 +320,14 @@ def _replace(file: Path, content: dict[str, Any]) -> None:
     aside.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     aside.chmod(0o600)
     aside.replace(file)
+
+
+def _check_machine(name: str, machine: str, folder: Path) -> None:
+    if machine != platform.node():
+        raise StartedElsewhereError(
+            f"The cluster {name!r} was started on {machine} and this is {platform.node()}; stop it "
+            f"there, or remove {folder} if that machine is gone."
+        )
 
 
 def _torn(file: Path, what: str) -> RequestError:

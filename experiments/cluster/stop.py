@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from experiments.cluster.parts import HEADS
 from experiments.cluster.processes import end
 from experiments.cluster.state import (
+    StartedElsewhereError,
     check_machine,
     claimed,
     names,
@@ -58,6 +59,8 @@ def down(name: str = "default") -> Stopped:
             return Stopped(name, was_there=False)
         try:
             cluster = read(name)
+        except StartedElsewhereError:
+            raise
         except RequestError:  # what is written is of no use, and its processes are found without
             cluster = None
         if cluster is not None:

@@ -151,6 +151,8 @@ def _about(record: Record, last: Record, work: Work) -> str:
         told.append(record.outcome)
         if record.outcome != "degraded":
             which += ", from a round that failed"
+        elif record is not last:
+            which = f"the last {work.one} that did not fail"
     elif last.outcome != "completed":
         which = f"the last {work.one} that completed"
     return f"What each worker used in {which} ({', '.join(told)})."

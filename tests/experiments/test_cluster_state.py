@@ -204,6 +204,17 @@ def test_a_cluster_of_another_machine_is_not_judged_here():
     assert cluster.folder.exists()
 
 
+def test_what_another_version_keeps_on_another_machine_is_left_alone():
+    file = kept().folder / "cluster.json"
+    file.write_text('{"started_on": "elsewhere", "of_a_later_version": 1}', encoding="utf-8")
+    with pytest.raises(RequestError, match=r"was started on elsewhere .* stop it there"):
+        down("one")
+    assert file.is_file()
+    (found,) = status("one")
+    assert (found.state, found.cluster) == ("elsewhere", None)
+    assert "was started on elsewhere" in as_text((found,))
+
+
 def test_a_process_runs_on_when_its_starter_has_ended_and_is_not_its_child():
     process = started(command=("/bin/sh", "-c", "echo out; echo err >&2; exec sleep 60"))
     assert process.pid not in {child.pid for child in psutil.Process().children()}
