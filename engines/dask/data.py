@@ -248,8 +248,10 @@ def homes(session: Session, n_blocks: int) -> list[str]:
     workers = session.crew.workers()
     if n_blocks < len(workers):
         return list(workers)[:n_blocks]
-    threads = [address for address, worker in workers.items() for _ in range(worker.threads)]
-    return [threads[number * len(threads) // n_blocks] for number in range(n_blocks)]
+    holders = [address for address, worker in workers.items() for _ in range(worker.threads)]
+    if n_blocks < len(holders):  # too few for shares: each worker is to have some
+        holders = list(workers)
+    return [holders[number * len(holders) // n_blocks] for number in range(n_blocks)]
 
 
 def persisted(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import asyncio
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -138,8 +138,7 @@ class JoinedCrew:
     def end(self, addresses: Iterable[str]) -> bool:
         """End what the session has under way; return False, for the workers are not ours to end."""
         # Who does not answer goes on, and is seen to
-        with suppress(TimeoutError, OSError):
-            ask_workers(self._client, calling_off(self._place.resource), addresses)
+        ask_workers(self._client, calling_off(self._place.resource), addresses)
         return False
 
     def usage(self) -> tuple[WorkerUsage, ...]:
@@ -151,13 +150,12 @@ class JoinedCrew:
             If the scheduler or a worker does not answer.
         """
         workers = self.workers()
-        try:
-            told = ask_workers(self._client, asking(self._place.name), workers)
-        except TimeoutError as exc:
+        told, silent = ask_workers(self._client, asking(self._place.name), workers)
+        if silent:
             raise WorkerLostError(
-                f"dask: the workers of {self.scheduler} did not all say within {ANSWER:g} s what "
-                f"they used: see whether one of them hangs."
-            ) from exc
+                f"dask: {', '.join(silent)} of the cluster at {self.scheduler} did not say within "
+                f"{ANSWER:g} s what was used: see whether it hangs."
+            )
         return tuple(
             WorkerUsage(worker=f"{worker.name}@{address}", host=host_of(address), **told[address])
             for address, worker in workers.items()
@@ -242,13 +240,47 @@ def within(
 
 def ask_workers(
     client: Any, question: Callable[..., Any], addresses: Iterable[str]
-) -> dict[str, Any]:
-    """Have workers call a function with themselves; return what it returns on each that lives."""
-    ask = client._run  # noqa: SLF001 - Client.run takes no time-out
-    told: dict[str, Any] = within(
-        client, ANSWER, ask, question, workers=list(addresses), on_error="ignore"
-    )
-    return told
+) -> tuple[dict[str, Any], list[str]]:
+    """Have workers call a function with themselves.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Connected to their scheduler.
+    question : callable
+        What they call.
+    addresses : iterable of str
+        Of the workers.
+
+    Returns
+    -------
+    tuple
+        What it returned, by the addresses of the workers that live; and the addresses of those
+        that did not answer in time.
+    """
+    asked = list(addresses)
+
+    async def ask(address: str) -> dict[str, Any]:
+        told: dict[str, Any] = await asyncio.wait_for(
+            # Client.run takes no time-out
+            client._run(question, workers=[address], on_error="ignore"),  # noqa: SLF001
+            ANSWER,
+        )
+        return told
+
+    async def ask_each() -> list[dict[str, Any] | BaseException]:
+        return await asyncio.gather(*map(ask, asked), return_exceptions=True)
+
+    told: dict[str, Any] = {}
+    silent = []
+    for address, answer in zip(asked, client.sync(ask_each), strict=True):
+        if isinstance(answer, TimeoutError):
+            silent.append(address)
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            told |= answer
+    return told, silent
 
 
 def ask_scheduler(client: Any, question: Callable[..., Any], seconds: float) -> Any:

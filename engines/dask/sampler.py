@@ -172,7 +172,18 @@ def sampler_plugin(resource: str, topic: str) -> Any:
         def teardown(self, worker: Any) -> None:
             self.account.close()
             worker.state.total_resources.pop(resource, None)
-            worker.state.available_resources.pop(resource, None)
+            self._forget(worker)
+
+        def _forget(self, worker: Any) -> None:
+            """Forget the resource, once no task has it that would give it back.
+
+            A worker that cannot take it back closes, with all that it holds for others.
+            """
+            tasks = worker.state.tasks.values()
+            if any(resource in (task.resource_restrictions or {}) for task in tasks):
+                worker.loop.call_later(PERIOD, self._forget, worker)
+            else:
+                worker.state.available_resources.pop(resource, None)
 
     return Sampler()
 

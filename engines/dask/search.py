@@ -13,12 +13,13 @@ from collections import Counter
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from engines import in_worker
 from engines.batches import Batches
+from engines.dask.calling_off import interruptible
 from engines.dask.data import Arrays, Everywhere, homes, persisted, place, shares
 from engines.dask.session import await_takers, end_busy_workers, loss, takers, watched
 from engines.errors import SpecError
@@ -27,7 +28,7 @@ from engines.folds import positions, selected_rows, take
 from engines.prepared import RowGroup, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from engines.prepared import Prepared
     from engines.specs import Spec
     from engines.types import Data, Judge, Model, Sample, Score, Trial
+
+T = TypeVar("T")
 
 # seconds after which it is looked whether all workers are alive
 _POLL = 0.2
@@ -252,7 +255,13 @@ def _fit(
     spec: Spec, rows: Rows, prepared: Prepared, initial_centers: NDArray[np.float64] | None
 ) -> Model:
     """Fit one model, in a worker."""
-    return in_worker.fit(spec, rows, prepared, _threads(), initial_centers)
+    return _interruptible(lambda: in_worker.fit(spec, rows, prepared, _threads(), initial_centers))
+
+
+def _interruptible(call: Callable[[], T]) -> T:
+    from distributed import get_worker
+
+    return interruptible(get_worker().get_current_task(), call)
 
 
 def _threads() -> int:
@@ -270,7 +279,7 @@ def _evaluate(rows: Rows, bench: bytes, trials: bytes) -> list[Score]:
     todo: tuple[Trial, ...] = pickle.loads(trials)  # noqa: S301 - ours
     at = Bench(rows, prepared, judge, _threads())
     worker = f"worker {get_worker().name}"
-    return [evaluate(trial, at, worker) for trial in todo]
+    return _interruptible(lambda: [evaluate(trial, at, worker) for trial in todo])
 
 
 @functools.lru_cache(maxsize=1)

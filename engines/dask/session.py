@@ -13,6 +13,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from engines.dask import attached, local
+from engines.dask.calling_off import computing
+from engines.dask.defaults import only_defaults
 from engines.dask.joined import ask_workers
 from engines.dask.local import least_memory
 from engines.dask.losses import Losses
@@ -102,6 +104,7 @@ def start(resources: Resources) -> Session:
         # Imported here before the workers' thread counts stand in the environment of this process
         import threadpoolctl
 
+        undo.enter_context(only_defaults())
         _import_libraries()
         import dask
 
@@ -221,6 +224,8 @@ def end_busy_workers(session: Session) -> None:
     ended: they are told to call off what they do, and who goes on with it is remembered, for it
     takes cores from what comes next.
     """
+    if session.client.status != "running":  # a search that outlived its session
+        return
     if not _busy_after(session, _NEARLY_DONE):
         return
     workers = session.crew.workers()
@@ -228,10 +233,11 @@ def end_busy_workers(session: Session) -> None:
     session.losses.ended.update(ended)
     if not session.crew.end(ended):
         session.losses.ended.clear()
-        if _busy_after(session, _PATIENCE):
-            still = [one for one in sorted(_busy(session)) if one in workers]
-            who = ", ".join(f"worker {workers[one].name} at {one}" for one in still)
-            session.losses.lines.append(f"{who} went on with work that was called off")
+        _busy_after(session, _PATIENCE)
+        for address in sorted(_busy(session)):
+            if address in ended:
+                who = f"worker {workers[address].name} at {address}"
+                session.losses.lines.append(f"{who} went on with work that was called off")
 
 
 def takers(session: Session) -> tuple[str, ...]:
@@ -316,15 +322,11 @@ def _raise_gone(session: Session, cause: Exception | None = None) -> None:
 
 
 def _busy(session: Session) -> set[str]:
-    """Return the addresses of the workers that run a task."""
-    workers = list(session.addresses)
-    if not workers:
-        return set()
-    try:
-        told = ask_workers(session.client, _computes, workers)
-    except TimeoutError:  # one of them does not say, and may well hang in a task
-        return set(workers)
-    return {address for address, computes in told.items() if computes}
+    """Return the addresses of the workers that run a task of ours, or do not say so."""
+    joined = session.resources.attachment is not None
+    ours = next(iter(session.crew.single_fit)) if joined else None
+    told, silent = ask_workers(session.client, computing(ours), session.addresses)
+    return {address for address, computes in told.items() if computes} | set(silent)
 
 
 def _busy_after(session: Session, seconds: float) -> bool:
@@ -347,11 +349,6 @@ def _carry_out(session: Session, call: Callable[[], T], outcome: Future[T]) -> N
             outcome.set_result(call())
     except BaseException as exc:  # noqa: BLE001 - handed to the caller's thread
         outcome.set_exception(exc)
-
-
-def _computes(dask_worker: Any) -> bool:
-    """Tell whether a worker runs a task, be it one that was called off."""
-    return bool(dask_worker.state.executing)
 
 
 def _await_replacements(session: Session) -> None:

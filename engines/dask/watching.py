@@ -50,6 +50,8 @@ class Watch:
         self.scheduler = scheduler
         self.names = {address: str(worker.name) for address, worker in scheduler.workers.items()}
         scheduler.subscribe_topic(self.name, self.client)
+        if self.client not in scheduler.clients:  # it has given up waiting for this
+            scheduler._ongoing_background_tasks.call_soon(self.leave)  # noqa: SLF001
 
     def add_worker(self, scheduler: Any, worker: str) -> None:
         """Tell of a worker that came up, be it one that the session must not use."""
@@ -89,6 +91,10 @@ class Watch:
             with contextlib.suppress(Exception):
                 tracker._target.__self__.free()  # type: ignore[attr-defined]  # noqa: SLF001
         self.trackers.clear()
+        if self.client in scheduler.clients:
+            # Or tasks under way would give back a resource that nobody knows of any more
+            wanted = [task.key for task in scheduler.clients[self.client].wants_what]
+            scheduler.client_releases_keys(wanted, self.client)
         scheduler.unsubscribe_topic(self.name, self.client)
         self._forget()
         # Last, for it fails where a worker is just dying, and takes as long as one hangs

@@ -97,19 +97,18 @@ class Store:
         store = self._scala.statusStore()
         everything = self._gateway.new_array(self._gateway.jvm.double, 0)
         no_tasks = self._gateway.jvm.java.util.ArrayList()
-        stages = [
-            stage
-            for stage in self._told(store.stageList(None, False, False, everything, no_tasks))
-            if stage["numFailedTasks"]
-        ]
+        stages = self._told(store.stageList(None, False, False, everything, no_tasks))
+        # another attempt at a stage has none of the failures of the one before
+        failing = {stage["stageId"] for stage in stages if stage["numFailedTasks"]}
         completed = {stage["stageId"] for stage in stages if stage["status"] == "COMPLETE"}
         counts: dict[str, int] = {}
         for stage in stages:
-            if stage["stageId"] in completed:
+            if stage["numFailedTasks"] and stage["stageId"] in completed:
                 each = self._told(store.executorSummary(stage["stageId"], stage["attemptId"]))
                 for number, summary in each.items():
                     counts[number] = counts.get(number, 0) + summary["failedTasks"]
-        return counts, any(stage["status"] in _UNDER_WAY for stage in stages)
+        under_way = {stage["stageId"] for stage in stages if stage["status"] in _UNDER_WAY}
+        return counts, bool(failing & under_way)
 
     def settle(self) -> None:
         """Wait until all that happened so far has been written down."""
@@ -158,6 +157,7 @@ class Watch:
         if not self._ending.is_set():
             with contextlib.suppress(Exception):  # a JVM that died is told of elsewhere
                 self._store.settle()
+                self._judged = 0  # between two attempts at a stage none was under way
                 self._look()
         return tuple(self._lost.values())
 

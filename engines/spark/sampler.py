@@ -144,7 +144,10 @@ def _serve(jvm: int) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):  # the JVM waits for the ends of the daemon's
         os.dup2(nothing, descriptor)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # and for those of a worker
+    for path in tuple(Path("/proc/self/fd").iterdir()):  # and for those of a worker
+        if int(path.name) > 2:
+            with contextlib.suppress(OSError):  # the list's own
+                os.close(int(path.name))
     folder = os.open(".", os.O_RDONLY)
     another = Path(_SOCKET).exists()
     try:
@@ -162,8 +165,10 @@ def _serve(jvm: int) -> None:
         Path(_SOCKET).chmod(0o600)
         door.listen()
         door.settimeout(PERIOD)
-        with contextlib.suppress(Exception):
+        try:
             _watch(jvm, door, watched=not another)
+        except Exception:  # noqa: BLE001 - the socket stays, which tells the next one of the gap
+            return
         with contextlib.suppress(OSError):
             Path(_SOCKET).unlink()
 

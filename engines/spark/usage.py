@@ -118,7 +118,7 @@ def _samples(session: Session) -> dict[str, Sample]:
             if sample is not None and not sample.watched:
                 session.cluster.watch.note(
                     f"{executor.title} was not watched for a while, for its sampler was killed: "
-                    f"it had at least the memory that is told"
+                    f"from then on it had at least the memory that is told"
                 )
     return samples
 

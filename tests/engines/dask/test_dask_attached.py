@@ -5,24 +5,28 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import cloudpickle
 import psutil
 import pytest
 
 from engines.dask import DaskEngine, attached, roles
+from engines.dask.crew import Worker
 from engines.dask.data import homes
+from engines.dask.members import members
 from engines.dask.search import _threads
 from engines.dask.session import loss
 from engines.errors import ClusterError, EngineError, WorkerLostError
 from engines.roles import RoleOptions
 from engines.specs import KMeansSpec, XGBoostSpec
-from engines.types import Attachment, Certificates, Resources, Source
+from engines.types import Attachment, Certificates, Judgement, Resources, Source, Trial
 from engines.usage import usage
 from experiments.datasets import draw_initial_centers, prepare
 from experiments.datasets.options import BlobsOptions, SplitOptions
@@ -31,8 +35,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from engines.prepared import Prepared
     from engines.roles import Role
 
+KMEANS = KMeansSpec(n_clusters=2, init="random")
 # generous, for other tests may run beside
 WAIT = 60.0
 HOST = "127.0.0.1"
@@ -162,6 +168,7 @@ def left_on(address: str) -> dict[str, object]:
         return (
             [name for name in dask_worker.plugins if "enginebench" in name],
             [name for name in dask_worker.state.total_resources if "single" in name],
+            [name for name in dask_worker.state.available_resources if "single" in name],
             len(dask_worker.data),
             [one.name for one in threading.enumerate() if "enginebench" in one.name],
         )
@@ -313,6 +320,15 @@ def test_what_a_cluster_does_not_have_is_told(cluster, asked):
         assert opened.facts().cores == 2
 
 
+def test_no_person_s_settings_ask_for_encryption_that_a_cluster_does_not_have(cluster, asked):
+    import dask
+
+    with dask.config.set({"distributed.comm.require-encryption": True}):
+        with DaskEngine(asked) as opened:
+            assert opened.facts().details["encrypted"] is False
+        assert len(members(cluster.address, None, WAIT)) == 2
+
+
 def test_certificates_are_needed_where_they_are_and_nowhere_else(cluster, asked, tmp_path_factory):
     made = tmp_path_factory.mktemp("tls")
     files = roles.temporary_certificates(made)
@@ -325,6 +341,61 @@ def test_certificates_are_needed_where_they_are_and_nowhere_else(cluster, asked,
     assert "does not speak TLS: use tcp://" in refusal(replace(asked, attachment=tls))
     missing = replace(tls, certificates=replace(files, key=str(made / "no.pem")))
     assert "cannot be used" in refusal(replace(asked, attachment=missing))
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Take a while in one go, which nothing can end."""
+
+    def __call__(self, fit: Any, predict: Any, rows: Any) -> Judgement:
+        predict(fit())
+        time.sleep(1.5)
+        return Judgement({"rows": float(len(rows.X))}, 0.0, 0.0)
+
+
+@pytest.fixture(scope="module")
+def folded(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    options = BlobsOptions(source="blobs", n_samples=200, n_features=4, centers=3, seed=2)
+    return prepare(
+        options,
+        SplitOptions(folds=2),
+        label_kind="classes",
+        min_row_groups=2,
+        cache=tmp_path_factory.mktemp("folded"),
+    )
+
+
+def test_leaving_in_the_middle_of_trials_costs_others_no_worker_and_no_rows(cluster, asked, folded):
+    import distributed
+
+    def holds_a_task(dask_worker):
+        return bool(dask_worker.state.executing)
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    pids = set(cluster.worker_pids())
+    trials = [Trial(number, fold, KMEANS) for number in range(4) for fold in range(2)]
+    with distributed.Client(cluster.address, timeout=WAIT, set_as_default=False) as other:
+        workers = set(other.scheduler_info()["workers"])
+        theirs = [other.submit(list, [1], workers=[one], pure=False) for one in workers]
+        assert other.gather(theirs) == [[1], [1]]
+        with DaskEngine(asked) as opened:
+            rows = opened.load(Source(folded, "train", "everywhere"))
+            scores = opened.score_candidates(trials, rows, Slow())
+            assert next(scores).judgement
+            assert any(other.run(holds_a_task).values())
+        deadline = time.monotonic() + 20
+        while any(other.run(holds_a_task).values()):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        time.sleep(1.0)  # a worker that fails takes a moment to go
+        assert set(other.scheduler_info()["workers"]) == workers
+        assert set(cluster.worker_pids()) == pids
+        assert {one for held in other.who_has().values() for one in held} == workers
+        assert other.gather(theirs) == [[1], [1]]
+    nothing_is_left_on(cluster.address)
+    with DaskEngine(asked) as opened:  # and the workers take work as before
+        rows = opened.load(Source(folded, "train", "everywhere"))
+        assert opened.fit_single_node(KMEANS, rows).n_iter
 
 
 def test_workers_that_others_keep_busy_are_told(cluster, asked):
@@ -346,7 +417,21 @@ def test_workers_of_more_threads_than_cores_are_told(tmp_path):
         asked = Resources(2, 2**30, 2, 1, scratch, attachment=made.attachment())
         sentence = refusal(asked)
     assert "has 1 worker with 4 threads each, 4 cores, and 2 cores are asked for" in sentence
-    assert "resources.cores: 4, or resources.allow_unequal: true" in sentence
+    assert "set resources.cores: 4, or resources.allow_unequal: true." in sentence
+
+
+def test_one_of_a_kind_is_told_as_one(tmp_path):
+    one = Worker("0", 1, 2**30, takes=True, computes=False)
+    two = {"tcp://a:1": one, "tcp://a:2": replace(one, name="1")}
+    assert str(attached._unequal("tcp://a:8786", two, 1)) == (
+        "dask: the cluster at tcp://a:8786 has 2 workers with 1 thread each, 2 cores, and 1 core "
+        "is asked for: set resources.cores: 2, or resources.allow_unequal: true."
+    )
+    there = Attachment("tcp://a:8786", 5.0)
+    assert str(attached._too_few(there, {}, Resources(1, 2**30, 1, 1, tmp_path))) == (
+        "dask: the cluster at tcp://a:8786 has 0 of the 1 worker asked for after 5 s, and 0 of 1 "
+        "core: start more workers, ask for fewer cores, or set resources.allow_unequal: true."
+    )
 
 
 def test_workers_of_unequal_threads_each_use_their_own(tmp_path, prepared):
@@ -361,6 +446,8 @@ def test_workers_of_unequal_threads_each_use_their_own(tmp_path, prepared):
             small, large = opened._session.addresses
             held = Counter(homes(opened._session, 4))
             assert held == {small: 1, large: 3}
+            # of rows for three blocks alone each worker holds some
+            assert set(homes(opened._session, 3)) == {small, large}
             rows = opened.load(Source(prepared, "train"))
             assert rows.native.X.numblocks[0] == 4
             told = opened._session.client.gather(

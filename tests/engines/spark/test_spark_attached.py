@@ -237,6 +237,26 @@ def test_tasks_are_told_of_that_were_done_again_and_not_those_that_failed_in_vai
     assert re.fullmatch(r"1 task failed on executor \d+ on 127\.0\.0\.1, done again", line)
 
 
+def test_tasks_are_told_of_whose_whole_stage_was_done_again(engine, tmp_path):
+    known = engine.lost_workers()
+    tried = str(tmp_path / "tried")
+
+    def fail_once_together(_: Any) -> Iterator[bool]:
+        from pyspark import BarrierTaskContext
+
+        if BarrierTaskContext.get().partitionId() and not Path(tried).exists():
+            Path(tried).touch()
+            raise OSError(tried)
+        yield True
+
+    context = engine._session.spark.sparkContext
+    together = context.parallelize(range(2), 2).barrier().mapPartitions(fail_once_together)
+    # in one that shuffles, for Spark does not do the last stage of a job again
+    assert together.groupBy(bool).count() == 1
+    (line,) = set(engine.lost_workers()) - set(known)
+    assert re.fullmatch(r"\d tasks? failed on executor \d+ on 127\.0\.0\.1, done again", line)
+
+
 def _refuse(item: str) -> None:
     raise ValueError(item)
 
@@ -260,9 +280,15 @@ def samplers(cluster: Any) -> list[psutil.Process]:
     return [
         process
         for process in daemons.values()
-        if process.ppid() not in daemons.keys() | jvms
-        and process.cwd().startswith(str(cluster.folder))
+        if _is_at(process, str(cluster.folder), daemons.keys() | jvms)
     ]
+
+
+def _is_at(process: psutil.Process, folder: str, parents: set[int]) -> bool:
+    try:
+        return process.ppid() not in parents and process.cwd().startswith(folder)
+    except psutil.Error:  # it has just ended
+        return False
 
 
 def test_a_sampler_that_is_killed_is_replaced_and_its_gap_is_told(engine, cluster):
