@@ -185,23 +185,40 @@ def _folder(name: str, folder: Path, otherwise: str) -> Check:
 def _clusters() -> Iterator[Check]:
     from experiments.definition.addresses import host_and_port
     from experiments.definition.attach import named_in_environment
+    from experiments.definition.conventions import PLACES
     from experiments.errors import RequestError
 
-    try:
-        named = named_in_environment(os.environ)
-    except RequestError as exc:
-        yield Check("clusters", "named in the environment", str(exc))
-        return
-    for engine, (address, source) in named.items():
+    for engine in PLACES:
+        name = f"cluster {engine}"
+        try:
+            named = named_in_environment(os.environ, (engine,))
+        except RequestError as exc:
+            yield Check(name, "named in the environment", str(exc))
+            continue
+        if engine not in named:
+            continue
+        address, source = named[engine]
         found = f"{address} (from {source})"
-        otherwise = f"Start that cluster, or unset {source} to compute on this machine."
         try:
             socket.create_connection(host_and_port(address), timeout=SECONDS_TO_ANSWER).close()
         except OSError as exc:
             reason = exc.strerror or str(exc)
-            yield Check(f"cluster {engine}", f"{found} does not answer: {reason}", otherwise)
+            otherwise = f"Start that cluster, or {_away_from(engine, source)}."
+            yield Check(name, f"{found} does not answer: {reason}", otherwise)
         else:
-            yield Check(f"cluster {engine}", f"{found} answers")
+            yield Check(name, f"{found} answers")
+
+
+def _away_from(engine: str, source: str) -> str:
+    """Say how an engine computes on this machine, although the environment names a cluster."""
+    from experiments.definition.conventions import PLACE_VARIABLES
+
+    variable = PLACE_VARIABLES[engine]
+    if source == variable:
+        # a file may name one too, and nothing else keeps the engine from that
+        return f"unset {variable}, or set it to local, to compute on this machine"
+    key, _, file = source.partition(" of ")
+    return f"take {key} out of {file}, or set {variable}=local, to compute on this machine"
 
 
 def _loopback() -> Iterator[Check]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engines.types import Attachment, Certificates
@@ -15,16 +13,15 @@ from experiments.definition.conventions import (
     TLS_VARIABLES,
     keys_of,
 )
+from experiments.definition.credentials import absolute, check_certificates, secret_of
 from experiments.definition.engines import DaskOptions, EnginesOptions, SparkOptions
-from experiments.definition.models import Experiment
 from experiments.definition.sweep import at_point
-from experiments.definition.wording import shown
-from experiments.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
-    from experiments.definition.engines import ClusterOptions
+    from experiments.definition.models import Experiment
 
 
 class ClusterAddresses(Protocol):
@@ -59,7 +56,8 @@ def attach_from_environment(
     Parameters
     ----------
     experiment : Experiment
-        What is asked. An engine that it places itself stays there.
+        What is asked. An engine that it places itself stays there, and nothing is added of one
+        that `with_cluster` has placed.
     environ : mapping
         Environment variables.
 
@@ -68,8 +66,8 @@ def attach_from_environment(
     experiment : Experiment
         With addresses, certificates and the whereabouts of the secret in place.
     sources : dict
-        For each engine that joins a cluster at any point of the sweep, where its address is from,
-        in words.
+        For each engine that joins a cluster at any point of the sweep, unless `with_cluster` has
+        placed it, where its address is from, in words.
 
     Raises
     ------
@@ -79,30 +77,36 @@ def attach_from_environment(
     """
     tree = experiment.model_dump(mode="json")
     sources = {
-        name: _fill(tree, name, environ) for name in PLACES if name in experiment.engines.selected()
+        name: _fill(tree, name, environ)
+        for name in PLACES
+        if name in experiment.engines.selected() and name not in experiment.placed
     }
-    filled = Experiment.from_tree(tree)
+    filled = experiment.remade(tree)
     joined: set[str] = set()
     for _, placed in filled.points():
         for name, options in placed.engines.attached.items():
             joined.add(name)
-            _check_certificates(options)
-            child_secrets(placed, name, environ)
+            check_certificates(options, environ)
+            secret_of(options, environ)
     return filled, {name: source for name, source in sources.items() if name in joined}
 
 
-def named_in_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+def named_in_environment(
+    environ: Mapping[str, str], engines: Iterable[str] = tuple(PLACES)
+) -> dict[str, tuple[str, str]]:
     """Return the clusters that the environment names.
 
     Parameters
     ----------
     environ : mapping
         Environment variables.
+    engines : iterable of {"dask", "spark"}
+        Which to look for.
 
     Returns
     -------
     dict
-        For each engine the address of its cluster, and where that is from, in words.
+        For each engine that has one the address of its cluster, and where that is from, in words.
 
     Raises
     ------
@@ -110,15 +114,18 @@ def named_in_environment(environ: Mapping[str, str]) -> dict[str, tuple[str, str
         If what it names is no cluster that can be joined.
     """
     named = {}
-    for name, key in PLACES.items():
+    for name in engines:
         keys, source = keys_of(name, {}, environ)
-        if keys[key] is not None:
-            named[name] = (keys[key], source)
+        if (address := keys[PLACES[name]]) is not None:
+            named[name] = (address, source)
     return named
 
 
 def with_cluster(experiment: Experiment, cluster: ClusterAddresses) -> Experiment:
-    """Return an experiment whose engines join a cluster, whatever its definition says of places.
+    """Return an experiment whose engines join a cluster, whatever is said of places elsewhere.
+
+    Neither its definition nor, later, the environment adds to what the cluster has: where that has
+    no certificates or no secret, none are used.
 
     Parameters
     ----------
@@ -191,8 +198,9 @@ def attachment_from_environment(
     attachment = _attachment(engines, engine, exact=exact)
     if attachment is None:
         return None
-    _check_certificates(engines.attached[engine])
-    return attachment, source, _secrets(engines, engine, environ)[SECRET_VARIABLE]
+    options = engines.attached[engine]
+    check_certificates(options, environ)
+    return attachment, source, secret_of(options, environ)
 
 
 def _attachment(engines: EnginesOptions, engine: str, *, exact: bool) -> Attachment | None:
@@ -202,7 +210,7 @@ def _attachment(engines: EnginesOptions, engine: str, *, exact: bool) -> Attachm
     certificates = secret = python = None
     if isinstance(options, DaskOptions) and options.tls is not None:
         tls = options.tls
-        certificates = Certificates(*(_absolute(one) for one in (tls.ca_file, tls.cert, tls.key)))
+        certificates = Certificates(*(absolute(one) for one in (tls.ca_file, tls.cert, tls.key)))
     if isinstance(options, SparkOptions):
         secret = SECRET_VARIABLE if options.secret_env or options.secret_file else None
         python = options.python
@@ -233,26 +241,18 @@ def child_secrets(
     Returns
     -------
     dict
-        Variables to set, and with None those that it must not have.
+        Variables to set, and with None those that it must not have: all that the definition says
+        hold secrets are among these, of whatever engine and point.
 
     Raises
     ------
     RequestError
         If the secret is missing.
     """
-    return _secrets(experiment.engines, engine, environ)
-
-
-def _secrets(
-    engines: EnginesOptions, engine: str, environ: Mapping[str, str]
-) -> dict[str, str | None]:
-    told: dict[str, str | None] = {SECRET_VARIABLE: None, SECRET_FILE_VARIABLE: None}
-    for options in engines.selected().values():
-        if isinstance(options, SparkOptions) and options.secret_env is not None:
-            told[options.secret_env] = None
-    joined = engines.attached.get(engine)
-    if isinstance(joined, SparkOptions):
-        told[SECRET_VARIABLE] = _secret(joined, environ)
+    told: dict[str, str | None] = dict.fromkeys(sorted(experiment.secret_variables))
+    told[SECRET_FILE_VARIABLE] = None
+    joined = experiment.engines.attached.get(engine)
+    told[SECRET_VARIABLE] = None if joined is None else secret_of(joined, environ)
     return told
 
 
@@ -287,7 +287,9 @@ def _fill(tree: dict[str, Any], name: str, environ: Mapping[str, str]) -> str:
         return options | {one: value for one, value in more.items() if one not in swept - {key}}
 
     options = tree["engines"][name]
-    if key not in swept:
+    if whole in sweep:  # no point has the options beside the sweep
+        sweep[whole] = [filled(one or {}) for one in sweep[whole]]
+    elif key not in swept:
         tree["engines"][name] = filled(options)
     else:
         place = f"{whole}.{key}"
@@ -302,88 +304,30 @@ def _fill(tree: dict[str, Any], name: str, environ: Mapping[str, str]) -> str:
             # no point has the address beside the sweep, and it need not go together with these
             before = {one: value for one, value in options.items() if one != key}
             tree["engines"][name] = before | added
-    if whole in sweep:
-        sources.clear()
-        sweep[whole] = [filled(one or {}) for one in sweep[whole]]
     return " and ".join(sorted(set(sources), key=sources.index))
 
 
 def _replaced(experiment: Experiment, given: Mapping[str, Mapping[str, Any]]) -> Experiment:
     """Return an experiment with keys of its engines replaced, also in a sweep of engines."""
     tree = experiment.model_dump(mode="json")
-    for name, keys in given.items():
-        if name not in tree["engines"]:
-            continue
+    placed = [name for name in given if name in tree["engines"]]
+    for name in placed:
+        keys = given[name]
         tree["engines"][name] = _with(tree["engines"][name], keys)
         whole = f"engines.{name}"
         if whole in tree["sweep"]:
             tree["sweep"][whole] = [_with(one or {}, keys) for one in tree["sweep"][whole]]
-        for key in keys:
-            tree["sweep"].pop(f"{whole}.{key}", None)
-    return Experiment.from_tree(tree)
+        tree["sweep"] = {
+            key: values
+            for key, values in tree["sweep"].items()
+            if not any(f"{key}.".startswith(f"{whole}.{one}.") for one in keys)
+        }
+    return experiment.remade(tree, placed)
 
 
 def _with(options: Mapping[str, Any], keys: Mapping[str, Any]) -> dict[str, Any]:
     before = {key: value for key, value in options.items() if key not in keys}
     return before | {key: value for key, value in keys.items() if value is not None}
-
-
-def _check_certificates(options: ClusterOptions) -> None:
-    if not isinstance(options, DaskOptions):
-        return
-    if options.tls is None:
-        if options.address is not None and options.address.startswith("tls://"):
-            raise RequestError(
-                f"engines.dask.address: {options.address} needs certificates and none are given; "
-                "set ca_file, cert and key of engines.dask.tls, or "
-                f"{', '.join(TLS_VARIABLES.values())}."
-            )
-        return
-    for key, file in options.tls.model_dump().items():
-        _read(file, f"engines.dask.tls.{key}")
-
-
-def _secret(options: SparkOptions, environ: Mapping[str, str]) -> str | None:
-    """Return the secret, which no message shows."""
-    if options.secret_env is not None:
-        secret = environ.get(options.secret_env, "").strip()
-        if not secret:
-            raise RequestError(
-                f"engines.spark.secret_env: the environment variable {options.secret_env} is not "
-                "set; set it to the secret of the cluster."
-            )
-        return secret
-    if options.secret_file is None:
-        return None
-    content = _read(options.secret_file, "engines.spark.secret_file")
-    text: str | None = None
-    with suppress(UnicodeDecodeError):
-        text = content.decode().strip()
-    if not text or "\0" in text:  # which no variable of an environment can hold
-        wrong = "is empty" if text == "" else "is no text"
-        raise RequestError(
-            f"engines.spark.secret_file: {shown(options.secret_file)} {wrong}; write the secret "
-            "of the cluster into it."
-        )
-    return text
-
-
-def _read(file: str, key: str) -> bytes:
-    try:
-        return Path(_absolute(file)).read_bytes()
-    except (OSError, ValueError) as exc:  # a name with a zero byte is no file's
-        reason = getattr(exc, "strerror", None) or str(exc)
-        raise RequestError(
-            f"{key}: {shown(file)} cannot be read: {reason}; name another file."
-        ) from None
-
-
-def _absolute(file: str) -> str:
-    path = Path(file)
-    try:
-        return str(path.expanduser().absolute())
-    except RuntimeError:  # the home of a user who is not known
-        return str(path.absolute())
 
 
 def _files(certificates: Certificates) -> dict[str, str]:

@@ -26,6 +26,9 @@ DEFINITION: Final = "the definition"
 # engine -> the key of its options that says where its cluster is
 PLACES: Final = {"dask": "address", "spark": "master"}
 
+# engine -> the variable that counts more than its own files
+PLACE_VARIABLES: Final = {"dask": DASK_VARIABLE, "spark": SPARK_VARIABLE}
+
 # key of the options -> the variable that Dask itself reads it from
 TLS_VARIABLES: Final = {
     "ca_file": "DASK_DISTRIBUTED__COMM__TLS__CA_FILE",
@@ -79,7 +82,7 @@ def _dask_keys(options: DaskOptions, environ: Mapping[str, str]) -> tuple[dict[s
             address = _parsed(parse_dask_address, whole, source, "engines.dask.address")
     keys: dict[str, Any] = {"address": address}
     if address is not None and address.startswith("tls://"):
-        if options.tls is None and all((files := _certificates(environ)).values()):
+        if options.tls is None and all((files := certificates_of(environ)).values()):
             keys["tls"] = files
     elif address is not None and options.tls is not None and source != DEFINITION:
         raise RequestError(
@@ -103,8 +106,24 @@ def _dask_scheduler(environ: Mapping[str, str]) -> tuple[str, str]:
     return found
 
 
-def _certificates(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the files for TLS that Dask's own conventions name; a variable counts more."""
+def certificates_of(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the files for TLS that Dask's own conventions name; a variable counts more.
+
+    Parameters
+    ----------
+    environ : mapping
+        Environment variables.
+
+    Returns
+    -------
+    dict
+        ``ca_file``, ``cert`` and ``key``, each empty where it is not named.
+
+    Raises
+    ------
+    RequestError
+        If Dask's configuration files cannot be understood.
+    """
     files = {key: environ.get(name, "") for key, name in TLS_VARIABLES.items()}
     if all(files.values()) or (configuration := cluster_configuration("dask")) is None:
         return files

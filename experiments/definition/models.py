@@ -15,6 +15,7 @@ import yaml
 from pydantic import (
     AfterValidator,
     Field,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
     WithJsonSchema,
     model_serializer,
@@ -40,7 +41,7 @@ from experiments.definition.units import Duration, Size, format_duration, format
 from experiments.definition.wording import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,79}$"
 
@@ -218,9 +219,14 @@ class Experiment(Section):
         "values to try; every combination is run.",
     )
 
+    _placed: frozenset[str] = PrivateAttr(frozenset())
+    _secret_variables: frozenset[str] = PrivateAttr(frozenset())
+
     @model_validator(mode="after")
     def _sections_fit_one_another(self) -> Self:
         raise_conflicts(self, self._conflicts())
+        tree = {"engines": self.engines.model_dump(mode="json")}
+        self._secret_variables = frozenset(sweeps.secret_variables(tree, self.sweep))
         return self
 
     @model_serializer(mode="wrap")
@@ -232,6 +238,19 @@ class Experiment(Section):
             if written.get(section, ...) is None:
                 del written[section]
         return written
+
+    @property
+    def placed(self) -> frozenset[str]:
+        """The engines that join a cluster by its name: nothing else says how it is reached."""
+        return self._placed
+
+    @property
+    def secret_variables(self) -> frozenset[str]:
+        """The environment variables with secrets, of every engine and point that were read.
+
+        Those of engines that were left out afterwards, and of other points, are among them.
+        """
+        return self._secret_variables
 
     @property
     def digest(self) -> str:
@@ -263,14 +282,31 @@ class Experiment(Section):
         """
         tree = self.model_dump(mode="json")
         return [
-            (point, type(self).from_tree(sweeps.at_point(tree, point)))
+            (point, self.remade(sweeps.at_point(tree, point)))
             for point in sweeps.combinations(self.sweep)
         ]
+
+    def remade(self, tree: Mapping[str, Any], placed: Iterable[str] = ()) -> Self:
+        """Return this experiment with other values.
+
+        Parameters
+        ----------
+        tree : mapping
+            Plain values, as in `from_tree`.
+        placed : iterable of str
+            Engines whose values are now those of a cluster with a name.
+        """
+        made = type(self).from_tree(tree)
+        # an instance of this class
+        made._placed = self._placed.union(placed)  # noqa: SLF001
+        made._secret_variables |= self._secret_variables  # noqa: SLF001
+        return made
 
     def to_yaml(self) -> str:
         """Return the definition as YAML with every default written out.
 
-        Reading it gives an equal experiment.
+        Reading it gives an equal experiment, but for `placed` and for those of `secret_variables`
+        that it does not name.
         """
         tree = self.model_dump(mode="json")
         if self.resources.memory is not None:

@@ -57,6 +57,21 @@ def at_point(tree: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any
     return placed
 
 
+def secret_variables(tree: Mapping[str, Any], sweep: Mapping[str, Sequence[Any]]) -> Iterator[str]:
+    """Yield the environment variables that a definition says hold secrets, at any point."""
+    whole: list[Mapping[str, Any]] = [tree]
+    for key, values in sweep.items():
+        for value in values:
+            alone: dict[str, Any] = {}
+            set_value(alone, tuple(key.split(".")), value)
+            whole.append(alone)
+    for one in whole:
+        for options in _section(dict(one), ["engines"]).values():
+            name = options.get("secret_env") if isinstance(options, dict) else None
+            if isinstance(name, str):
+                yield name
+
+
 def _section(tree: dict[str, Any], path: Sequence[str]) -> dict[str, Any]:
     """Return the section at a path; an empty one where there is none."""
     for key in path:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from engines.types import Attachment, Certificates
+from experiments.asked import check_all
 from experiments.definition import check_host, experiment_schema, granted, load_experiment
 from experiments.definition.attach import (
     attach_from_environment,
@@ -264,6 +265,31 @@ def test_encryption_without_certificates_is_refused():
     assert all(variable in message for variable in DASK_TLS)
 
 
+def test_what_is_missing_of_certificates_is_named_in_all_its_places(files, tmp_path):
+    asked = digits(f"engines.dask.address={TLS}")
+    message = refusal(attach_from_environment, asked, {})
+    assert message.endswith(
+        "or distributed.comm.tls.ca-file, distributed.comm.tls.client.cert and "
+        "distributed.comm.tls.client.key of Dask's configuration."
+    )
+    environ = {variable: files[key] for variable, key in DASK_TLS.items() if key != "key"}
+    assert refusal(attach_from_environment, asked, environ) == (
+        f"engines.dask.address: {TLS} needs certificates and key is not given; set "
+        "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY, or distributed.comm.tls.client.key of Dask's "
+        "configuration, or ca_file, cert and key of engines.dask.tls."
+    )
+    # also where some are in the files of Dask
+    text = json.dumps({"distributed": {"comm": {"tls": {"client": {"key": files["key"]}}}}})
+    environ = {"DASK_CONFIG": str(written(tmp_path / "etc", "tls.yaml", text))}
+    message = refusal(attach_from_environment, asked, environ)
+    assert "needs certificates and ca_file and cert are not given; set " in message
+    assert "distributed.comm.tls.ca-file and distributed.comm.tls.client.cert of" in message
+    # no variable helps where a definition says that there are none
+    environ = {variable: files[key] for variable, key in DASK_TLS.items()}
+    swept = digits(f"engines.dask.address={TLS}", "sweep={engines.dask.tls: [null]}")
+    assert "and none are given" in refusal(attach_from_environment, swept, environ)
+
+
 def test_a_certificate_that_cannot_be_read_is_refused(files):
     Path(files["key"]).unlink()
     asked = digits(f"engines.dask.address={TLS}", tls(files))
@@ -324,9 +350,20 @@ def test_whole_options_that_are_swept_get_the_cluster_too():
     assert sources == {"dask": "DASK_SCHEDULER_ADDRESS"}
 
 
+def test_whole_options_that_are_swept_need_nothing_of_the_environment_where_all_are_local():
+    environ = {"DASK_SCHEDULER_ADDRESS": "nonsense"}
+    asked = digits("sweep={engines.dask: [{address: local}]}", "resources.cores=1")
+    assert attach_from_environment(asked, environ) == (asked, {})
+    some = digits("sweep={engines.dask: [{address: local}, {workers: 1}]}", "resources.cores=1")
+    assert refusal(attach_from_environment, some, environ).startswith("DASK_SCHEDULER_ADDRESS: ")
+
+
 def test_the_clusters_of_the_environment_can_be_listed():
     environ = {"DASK_SCHEDULER_ADDRESS": TCP, "SPARK_MASTER": "local[2]"}
     assert named_in_environment(environ) == {"dask": (TCP, "DASK_SCHEDULER_ADDRESS")}
+    environ["SPARK_MASTER"] = "yarn"
+    assert list(named_in_environment(environ, ("dask",))) == ["dask"]
+    assert refusal(named_in_environment, environ, ("spark",)).startswith("SPARK_MASTER: ")
 
 
 def test_a_cluster_for_one_engine_needs_no_definition(files, tmp_path):
@@ -538,6 +575,51 @@ def test_only_the_engine_that_joins_with_the_secret_is_told_it():
     assert attachment_of(attached, "spark").secret_variable == SECRET_VARIABLE
 
 
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [f"engines.spark.master={MASTER}", "engines.spark.secret_env=THEIRS"],
+        [
+            "engines.spark.secret_env=THEIRS",
+            f"sweep={{engines.spark.master: [local, '{MASTER}']}}",
+        ],
+        [
+            f"engines.spark.master={MASTER}",
+            "sweep={engines.spark.secret_env: [null, THEIRS]}",
+        ],
+        [f"sweep={{engines.spark: [null, {{master: '{MASTER}', secret_env: THEIRS}}]}}"],
+    ],
+)
+def test_a_variable_that_holds_a_secret_anywhere_is_kept_from_every_other_process(overrides):
+    asked = digits(*overrides, engines="sklearn,dask,spark")
+    environ = {"THEIRS": "hunter2"}
+    attached, _ = attach_from_environment(asked, environ)
+    told = [
+        child_secrets(at_point, name, environ)
+        for _, at_point in attached.points()
+        for name in ("sklearn", "dask", "spark")
+    ]
+    assert all(one["THEIRS"] is None for one in told)
+    assert [one[SECRET_VARIABLE] for one in told].count("hunter2") == 1
+    assert told[-1][SECRET_VARIABLE] == "hunter2"
+
+
+def test_a_secret_of_an_engine_that_does_not_run_is_told_to_nobody():
+    secret = [f"engines.spark.master={MASTER}", "engines.spark.secret_env=THEIRS"]
+    for asked in (
+        digits(*secret, engines="sklearn"),
+        digits(*secret, "sweep={workload.n_clusters: [2, 3]}", engines="sklearn"),
+        # a cluster by name has a secret of its own, or none
+        with_cluster(digits(*secret, engines="sklearn,spark"), Addresses(spark_master=MASTER)),
+    ):
+        attached, _ = attach_from_environment(asked, {"THEIRS": "hunter2"})
+        for _, at_point in attached.points():
+            for name in at_point.engines.selected():
+                assert child_secrets(at_point, name, {"THEIRS": "hunter2"}) == {
+                    "THEIRS": None, SECRET_VARIABLE: None, SECRET_FILE_VARIABLE: None
+                }  # fmt: skip
+
+
 def test_a_secret_of_the_environment_is_taken_from_its_variable_or_file(tmp_path):
     file = tmp_path / "secret"
     file.write_text("hunter2\n", encoding="ascii")
@@ -596,6 +678,50 @@ def test_a_cluster_by_name_wins_over_the_definition_and_the_environment(files, t
         "spark://127.0.0.1:2", 60.0, secret_variable=SECRET_VARIABLE
     )
     assert child_secrets(asked, "spark", {})[SECRET_VARIABLE] == "hunter2"
+
+
+def test_nothing_of_the_environment_is_added_to_a_cluster_by_name(files, tmp_path):
+    cluster = Addresses(TCP, "spark://127.0.0.1:2")
+    environs = [
+        {SECRET_VARIABLE: "hunter2"},
+        {SECRET_FILE_VARIABLE: str(tmp_path / "missing")},
+        {"DASK_SCHEDULER_ADDRESS": "nonsense", "SPARK_MASTER": "yarn"},
+        {variable: files[key] for variable, key in DASK_TLS.items()},
+    ]
+    for overrides in (
+        [],
+        [f"engines.dask.address={TLS}", tls(files), "engines.spark.secret_env=THEIRS"],
+        ["sweep={engines.spark: [{workers: 2}, {secret_env: THEIRS}]}", "resources.cores=2"],
+    ):
+        asked = with_cluster(digits(*overrides), cluster)
+        for environ in environs:
+            attached, sources = attach_from_environment(asked, environ)
+            assert (attached, sources) == (asked, {})
+            with pytest.MonkeyPatch.context() as patch:
+                for name, value in environ.items():
+                    patch.setenv(name, value)
+                check_all([asked])
+            for _, at_point in attached.points():
+                assert attachment_of(at_point, "dask") == Attachment(TCP, 60.0)
+                assert attachment_of(at_point, "spark") == Attachment("spark://127.0.0.1:2", 60.0)
+                assert child_secrets(at_point, "spark", environ)[SECRET_VARIABLE] is None
+
+
+def test_the_environment_still_counts_for_an_engine_that_the_cluster_by_name_has_not():
+    asked = with_cluster(digits(), Addresses(dask_address=TCP))
+    environ = {"SPARK_MASTER": MASTER, SECRET_VARIABLE: "hunter2"}
+    attached, sources = attach_from_environment(asked, environ)
+    assert sources == {"spark": "SPARK_MASTER"}
+    assert child_secrets(attached, "spark", environ)[SECRET_VARIABLE] == "hunter2"
+
+
+def test_a_cluster_by_name_takes_the_place_of_swept_certificates(files):
+    asked = digits(
+        f"engines.dask.address={TLS}", tls(files),
+        f"sweep={{engines.dask.tls.key: ['{files['key']}', '{files['cert']}']}}",
+    )  # fmt: skip
+    placed = with_cluster(asked, Addresses(TCP))
+    assert [attachment_of(one, "dask") for _, one in placed.points()] == [Attachment(TCP, 60.0)]
 
 
 def test_an_engine_that_a_cluster_does_not_run_stays_where_it_was():

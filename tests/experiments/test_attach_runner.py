@@ -303,9 +303,44 @@ def test_the_doctor_says_whether_clusters_of_the_environment_answer(monkeypatch)
     assert found.found == f"tcp://127.0.0.1:{port} (from DASK_SCHEDULER_ADDRESS) answers"
     (found,) = doctor._clusters()
     assert "does not answer" in found.found
-    assert "unset DASK_SCHEDULER_ADDRESS" in found.advice
+    assert found.advice == (
+        "Start that cluster, or unset DASK_SCHEDULER_ADDRESS, or set it to local, to compute on "
+        "this machine."
+    )
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "ucx://a:1")
     (found,) = doctor._clusters()
     assert "must be the address of a Dask scheduler" in found.advice
     monkeypatch.delenv("DASK_SCHEDULER_ADDRESS")
+    assert list(doctor._clusters()) == []
+
+
+def test_the_doctor_looks_for_the_cluster_of_each_engine_whatever_the_others_say(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        master = f"spark://127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "ucx://a:1")
+        monkeypatch.setenv("SPARK_MASTER", master)
+        dask, spark = doctor._clusters()
+    assert (dask.name, spark.name) == ("cluster dask", "cluster spark")
+    assert "must be the address of a Dask scheduler" in dask.advice
+    assert spark.found == f"{master} (from SPARK_MASTER) answers"
+
+
+def test_the_doctor_says_how_to_leave_a_cluster_that_a_file_names(monkeypatch, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    theirs, defaults = tmp_path / "dask.yaml", tmp_path / "spark-defaults.conf"
+    theirs.write_text(f"scheduler-address: tcp://127.0.0.1:{port}\n", encoding="utf-8")
+    defaults.write_text(f"spark.master spark://127.0.0.1:{port}\n", encoding="utf-8")
+    monkeypatch.setenv("DASK_CONFIG", str(theirs))
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+    assert [found.advice for found in doctor._clusters()] == [
+        f"Start that cluster, or take {key} out of {file}, or set {variable}=local, to compute on "
+        "this machine."
+        for key, file, variable in (
+            ("scheduler-address", theirs, "DASK_SCHEDULER_ADDRESS"),
+            ("spark.master", defaults, "SPARK_MASTER"),
+        )
+    ]
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", "local")
+    monkeypatch.setenv("SPARK_MASTER", "local")
     assert list(doctor._clusters()) == []
