@@ -26,8 +26,9 @@ class Journal:
 
     Each line has ``schema`` and ``kind``, and those of a benchmark ``test``, ``engine`` and
     ``group``. A benchmark has a line ``started``, one ``round`` for each that was measured
-    (``wall_s``, ``cpu_s``, ``peak_memory_bytes``; ``round`` is null for the cold one, and many
-    short rounds are one line ``rounds``), with an experiment a ``record`` for each repeat, as in
+    (``wall_s``, ``cpu_s``, ``peak_memory_bytes``, of which the last two are null where the workers
+    of a cluster could not be asked; ``round`` is null for the cold one, and many short rounds are
+    one line ``rounds``), with an experiment a ``record`` for each repeat, as in
     ``records.jsonl``, and ``ended`` with its ``outcome`` and all that went to ``extra_info``. One
     that was killed has no ``ended``. A session of an engine that could not start is a line
     ``engine``.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from engines import get_engine, least_memory
-from engines.errors import EngineError
+from engines.errors import EngineError, UnequalCoresError
 from engines.types import Resources
 from experiments.cluster.secret_files import secret_at_hand
 from experiments.definition.attach import attachment_from_environment
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from enginebench_pytest.journal import Journal
     from engines.base import Engine
+
+
+_OTHER_CORES: Final = "grant other cores by the fixture engine_resources"
 
 
 def default_resources(name: str, scratch: Path) -> Resources:
@@ -67,6 +70,9 @@ def opened(name: str, resources: Resources, journal: Journal) -> Iterator[Engine
             engine.start()
     except (EngineError, RequestError) as exc:
         failure = failure_of(exc)
+        if isinstance(exc, UnequalCoresError) and exc.keys:
+            # no definition asks, so that it has no keys to set
+            failure["message"] = exc.told(_OTHER_CORES)
         if source:
             said = failure["message"].removeprefix(f"{name}: ")
             failure["message"] = f"{name} (from {source}): {said}"

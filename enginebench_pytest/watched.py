@@ -129,10 +129,13 @@ class _Watch:
         self._tree = _Tree()
         self._entries = Entries(journal, {})
         self._rounds = 0
-        self._cpu_s: list[float] = []
-        self._peaks: list[int] = []
-        # of each worker of a cluster, as a round began; none where the workers are in the tree
-        self._before: list[dict[str, Any]] = []
+        # of each round; None where the workers of a cluster could not be asked
+        self._cpu_s: list[float | None] = []
+        self._peaks: list[int | None] = []
+        # of each worker of a cluster, as a round began; none where the workers are in the tree, and
+        # None where they could not be asked
+        self._before: list[dict[str, Any]] | None = []
+        self._on_cluster = False
         self._cannot_tell = ""
 
     @contextmanager
@@ -189,10 +192,17 @@ class _Watch:
             peak_memory_bytes=self._peaks[-1],
         )
 
-    def _end_of_tree(self) -> Phase:
-        """End what is measured, with what the workers of a cluster used of it."""
+    def _end_of_tree(self) -> Phase | None:
+        """End what is measured, with what the workers of a cluster used of it.
+
+        None where they could not be asked: what the tree used is then a part of it, and what they
+        used since the session began too much.
+        """
         phase = self._tree.end()
-        workers = shares(self._before, self._ask_workers())
+        after = self._ask_workers()
+        if self._before is None or after is None:
+            return None
+        workers = shares(self._before, after)
         return replace(
             phase,
             cpu_s=phase.cpu_s + sum(one.cpu_s for one in workers),
@@ -200,16 +210,18 @@ class _Watch:
             + sum(one.peak_memory_bytes for one in workers),
         )
 
-    def _ask_workers(self) -> list[dict[str, Any]]:
+    def _ask_workers(self) -> list[dict[str, Any]] | None:
         try:
-            return [asdict(one) for one in self._engine.worker_usage()]
+            told = [asdict(one) for one in self._engine.worker_usage()]
         except EngineError as exc:  # the cluster is gone, or the benchmark has left it
             self._cannot_tell = f"What the workers of the cluster used is not known: {exc}"
-            return []
+            return None
+        self._on_cluster = self._on_cluster or bool(told)
+        return told
 
-    def _add(self, phase: Phase, calls: int) -> None:
-        self._cpu_s.append(phase.cpu_s / calls)
-        self._peaks.append(phase.peak_memory_bytes)
+    def _add(self, phase: Phase | None, calls: int) -> None:
+        self._cpu_s.append(None if phase is None else phase.cpu_s / calls)
+        self._peaks.append(None if phase is None else phase.peak_memory_bytes)
 
     def _told(self) -> dict[str, Any]:
         """Return what stands beside the times, as JSON can hold it."""
@@ -218,19 +230,31 @@ class _Watch:
             facts = asdict(self._engine.facts())
         except EngineError:  # the benchmark may have stopped it
             facts = {}
-        known = bool(self._cpu_s) and not self._cannot_tell
+        cpu_s = [one for one in self._cpu_s if one is not None]
+        peaks = [one for one in self._peaks if one is not None]
+        known = bool(cpu_s) and not self._cannot_tell
         told: dict[str, Any] = plain(
             {
                 "engine": self._engine.name,
                 "outcome": "degraded" if lost else "completed",
-                "cpu_s": median(self._cpu_s) if known else None,
-                "peak_memory_bytes": max(self._peaks) if known else None,
+                "cpu_s": median(cpu_s) if known else None,
+                "peak_memory_bytes": max(peaks) if known else None,
                 "facts": {name: value for name, value in facts.items() if name != "versions"},
                 "versions": facts.get("versions") or describe_software(),
-                "warnings": [*lost, *([self._cannot_tell] if self._cannot_tell else [])],
+                "warnings": [*lost, *self._warnings(lost)],
             }
         )
         return told
+
+    def _warnings(self, lost: tuple[str, ...]) -> Iterator[str]:
+        """Say what the numbers do not hold."""
+        if lost and self._on_cluster:
+            # the report is loaded by nobody else here
+            from experiments.report.attached import LOST_MEANING
+
+            yield LOST_MEANING
+        if self._cannot_tell:
+            yield self._cannot_tell
 
 
 class _Tree:

@@ -9,6 +9,7 @@
     ├── UnsupportedFeatureError   a gap that the engine declares
     ├── SessionError              the session is not open, or could not be opened
     │   └── ClusterError          a cluster cannot be joined, or is not what was asked for
+    │       └── UnequalCoresError it has other cores than those asked for
     └── EngineFailedError         the engine's library raised
         ├── WorkerLostError       a worker process or the JVM died
         ├── UnseenDataError       a worker cannot read the prepared dataset
@@ -47,6 +48,44 @@ class SessionError(EngineError, RuntimeError):
 
 class ClusterError(SessionError):
     """A cluster cannot be joined, refuses who asks, or is not what was asked for."""
+
+
+class UnequalCoresError(ClusterError):
+    """A cluster has other cores than those asked for.
+
+    What to do about it depends on who asks: only a definition has keys to set.
+
+    Parameters
+    ----------
+    found : str
+        What the cluster has, and what is asked for.
+    more : str
+        What would give the cluster more cores; empty where it has too many.
+    keys : tuple of str
+        What to set in a definition instead; empty where asking for less does not help.
+    """
+
+    def __init__(self, found: str, more: str, keys: tuple[str, ...]) -> None:
+        super().__init__(found, more, keys)
+        self.found = found
+        self.more = more
+        self.keys = keys
+
+    def __str__(self) -> str:
+        """Return what was found, and what to do where a definition asks."""
+        return self.told(*self.keys)
+
+    def told(self, *instead: str) -> str:
+        """Return what was found, and what to do where something else than a definition asks.
+
+        Parameters
+        ----------
+        *instead : str
+            What to do about what is asked for.
+        """
+        *others, last = [one for one in (self.more, *instead) if one]
+        ways_out = f"{', '.join(others)}, or {last}" if others else last
+        return f"{self.found}: {ways_out}."
 
 
 class EngineFailedError(EngineError, RuntimeError):

@@ -37,6 +37,7 @@ BESIDE = {
         "calling_off",
         "configuration",
         "crew",
+        "defaults",
         "joined",
         "knock",
         "local",

@@ -16,7 +16,7 @@ from engines.dask import alike, sampler, watching
 from engines.dask.crew import Worker, in_order
 from engines.dask.joined import ANSWER, LEAVE, JoinedCrew, Place, ask_scheduler, within
 from engines.dask.knock import knock, security
-from engines.errors import ClusterError, headline
+from engines.errors import ClusterError, UnequalCoresError, headline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -228,32 +228,37 @@ def _chosen(
             if resources.cores in threads:
                 return dict(itertools.islice(workers.items(), threads.index(resources.cores) + 1))
             if threads and threads[-1] > resources.cores:
-                raise ClusterError(_unequal(attachment.address, workers, resources.cores))
+                raise _unequal(attachment.address, workers, resources.cores)
         elif workers and (len(workers) >= resources.workers or late):
             return workers
         if late:
-            raise ClusterError(_too_few(attachment, workers, resources))
+            raise _too_few(attachment, workers, resources)
         pause.wait(_POLL)
 
 
-def _unequal(address: str, workers: Mapping[str, Worker], cores: int) -> str:
+def _unequal(address: str, workers: Mapping[str, Worker], cores: int) -> UnequalCoresError:
     threads = sorted({one.threads for one in workers.values()})
-    each = f"{threads[0]} threads each" if len(threads) == 1 else f"{threads} threads"
+    each = f"{_count(threads[0], 'thread')} each" if len(threads) == 1 else f"{threads} threads"
     total = sum(one.threads for one in workers.values())
-    return (
+    are = "is" if cores == 1 else "are"
+    return UnequalCoresError(
         f"dask: the cluster at {address} has {_count(len(workers), 'worker')} with {each}, "
-        f"{total} cores, and {cores} cores are asked for: set resources.cores: {total}, or "
-        f"resources.allow_unequal: true."
+        f"{_count(total, 'core')}, and {_count(cores, 'core')} {are} asked for",
+        "",
+        (f"set resources.cores: {total}", "resources.allow_unequal: true"),
     )
 
 
-def _too_few(attachment: Attachment, workers: Mapping[str, Worker], resources: Resources) -> str:
+def _too_few(
+    attachment: Attachment, workers: Mapping[str, Worker], resources: Resources
+) -> UnequalCoresError:
     threads = sum(one.threads for one in workers.values())
-    return (
+    return UnequalCoresError(
         f"dask: the cluster at {attachment.address} has {len(workers)} of the "
         f"{_count(resources.workers, 'worker')} asked for after {attachment.wait_s:g} s, and "
-        f"{threads} of {_count(resources.cores, 'core')}: start more workers, ask for fewer "
-        f"cores, or set resources.allow_unequal: true."
+        f"{threads} of {_count(resources.cores, 'core')}",
+        "start more workers",
+        ("ask for fewer cores", "set resources.allow_unequal: true"),
     )
 
 
@@ -272,7 +277,7 @@ def _await_free(
         for address in addresses
     }
     try:
-        wait(list(futures), timeout=max(deadline - monotonic(), 1.0))
+        wait(list(futures), timeout=max(deadline - monotonic(), ANSWER))
     except TimeoutError:
         busy = [address for future, address in futures.items() if future.status != "finished"]
         raise ClusterError(

@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from engines.dask.crew import SINGLE_FIT, Worker, in_order
+from engines.dask.defaults import INHERITED, inherited_defaults
 from engines.dask.roles import SETTINGS
 from engines.dask.tidy import STOP_TIMEOUT, resource_tracker_stopped
 from engines.errors import SessionError, headline
@@ -28,9 +29,10 @@ LOOPBACK = "127.0.0.1"
 DRIVER_SHARE = 0.2
 # A worker that has imported its libraries holds about 320 MiB before it has seen a row.
 _LEAST_WORKER_BYTES = 448 * 2**20
-# What a nanny writes into the environment of its own process, which is this one
+# What a nanny, or we for it, write into the environment of its own process, which is this one
 _NANNY_VARIABLES = (
     *THREAD_COUNTS,
+    INHERITED,
     "MALLOC_TRIM_THRESHOLD_",
     "PYTHONHASHSEED",
     "__DASK_PARENT_PID",
@@ -154,6 +156,8 @@ def start(
 
     undo.enter_context(resource_tracker_stopped())
     undo.enter_context(_environment_restored())
+    # A worker gets the configuration of this process only after it has imported the libraries
+    os.environ.update(inherited_defaults())
     cluster = distributed.LocalCluster(
         n_workers=resources.workers,
         threads_per_worker=resources.threads_per_worker,

@@ -48,7 +48,8 @@ async def _ask(
     from distributed.core import connect
     from distributed.security import Security
 
-    security = Security()
+    # a person's own configuration may ask for encryption, which this cluster has not
+    security = Security(require_encryption=False)
     if certificates is not None:
         security = Security(
             tls_ca_file=certificates.ca_file,

@@ -9,6 +9,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from engines.dask.defaults import inherited_defaults
 from engines.roles import Role
 from engines.threads import THREAD_COUNTS
 from engines.types import Certificates
@@ -140,7 +141,7 @@ def _dask(role: str, options: RoleOptions) -> tuple[str, ...]:
 
 
 def _environment(party: str, options: RoleOptions) -> dict[str, str]:
-    """Return the settings as the variables that Dask reads."""
+    """Return the settings as the variables that Dask reads; files of a person count less."""
     settings: dict[str, object] = {
         **SETTINGS,
         "temporary-directory": str(options.folder),
@@ -152,7 +153,8 @@ def _environment(party: str, options: RoleOptions) -> dict[str, str]:
         settings[f"{tls}.ca-file"] = files.ca_file
         settings[f"{tls}.{party.lower()}.cert"] = files.cert
         settings[f"{tls}.{party.lower()}.key"] = files.key
-    return {
+    own = {
         "DASK_" + key.upper().replace("-", "_").replace(".", "__"): str(value)
         for key, value in settings.items()
     }
+    return {**inherited_defaults(), **own}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from engines.errors import ClusterError, EngineError
+from engines.errors import ClusterError, EngineError, UnequalCoresError
 from engines.loopback import is_loopback
 from engines.spark import ending, libraries, sampler
 from engines.spark.accounts import Log
@@ -185,7 +185,7 @@ def agree(
             break
         time.sleep(_LOOK_SECONDS)
     if slots == 0 or (slots < asked and attachment.exact):
-        raise ClusterError(_too_few(address, workers, asked, threads))
+        raise _too_few(address, workers, asked, threads)
     each = cores_of_executor(slots, threads, workers)
     heap = heap_of_executor(slots, threads, each, workers, HEAP_SHARE)
     if heap < LEAST_HEAP:
@@ -216,21 +216,21 @@ def _asked_settings(slots: int, threads: int, each: int, heap: int) -> dict[str,
     }
 
 
-def _too_few(address: str, workers: tuple[Worker, ...], asked: int, threads: int) -> str:
+def _too_few(
+    address: str, workers: tuple[Worker, ...], asked: int, threads: int
+) -> UnequalCoresError:
     cores = sum(worker.cores for worker in workers)
     some = "1 worker" if len(workers) == 1 else f"{len(workers)} workers"
     have = f"{some} with {cores} core{'s' if cores != 1 else ''}" if workers else "no worker"
     wanted = asked * threads
-    way_out = (
-        f"start more, set resources.cores: {cores}, or set resources.allow_unequal: true"
-        if slots_of(workers, threads)
-        else "start more"
-    )
+    keys = (f"set resources.cores: {cores}", "set resources.allow_unequal: true")
     in_tasks = f" in tasks of {threads}" if threads > 1 else ""
     are = "are" if wanted != 1 else "is"
-    return (
+    return UnequalCoresError(
         f"spark: {address} has {have}, and {wanted} core{'s' if wanted != 1 else ''} {are} asked "
-        f"for{in_tasks}: {way_out}."
+        f"for{in_tasks}",
+        "start more",
+        keys if slots_of(workers, threads) else (),
     )
 
 

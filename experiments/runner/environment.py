@@ -27,7 +27,8 @@ _SHORT_SPIN = {
     "GOMP_SPINCOUNT": "10000",  # GNU's OpenMP, in the wheels for Linux: iterations
     "KMP_BLOCKTIME": "1",  # LLVM's OpenMP: milliseconds
 }
-# settings of the person who runs the comparison that would change what is compared
+# Settings of the person who runs the comparison that would change what is compared. Dask's files
+# of settings, which no variable turns off, are put aside by its session.
 _FOREIGN = (
     "DASK_",
     "ENGINEBENCH_SPARK_SECRET",  # for the engine that joins a cluster with it, and no other
@@ -71,8 +72,6 @@ def child_environment(
     environment["PYTHONHASHSEED"] = "0"
     environment["PYTHONUNBUFFERED"] = "1"
     environment["TMPDIR"] = str(scratch)
-    # an empty folder: no configuration of this person's is read
-    environment["DASK_CONFIG"] = str(scratch / "no-dask-config")
     for name, secret in (secrets_of or {}).items():
         environment.pop(name, None)
         if secret is not None:

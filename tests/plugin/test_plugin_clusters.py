@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from experiments.cluster import status
+from experiments.report.attached import LOST_MEANING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,15 +35,17 @@ def test_iris(bench_experiment):
     bench_experiment("iris.yaml", "engines.dask.threads_per_worker=2", rounds=1)
 """
 PLAIN = 'def test_iris(bench_experiment):\n    bench_experiment("iris.yaml")\n'
-# a function of one's own, on cores that are asked for
-SESSION = f"""
+# cores that are asked for
+GRANTED = """
 import pytest
 from engines.types import Resources
 
 @pytest.fixture(scope="session")
 def engine_resources(tmp_path_factory):
     return Resources(CORES, 2 * 2**30, 1, CORES, tmp_path_factory.mktemp("scratch"))
-
+"""
+# a function of one's own
+SESSION = f"""{GRANTED}
 def test_mine(engine, benchmark):
     def spin(_):
         import time
@@ -51,6 +54,35 @@ def test_mine(engine, benchmark):
             pass
 
     benchmark.pedantic(engine.map_tasks, args=(spin, [0, 1]), rounds=1)
+"""
+# workers that cannot be asked at the end of the first round and at the beginning of the second
+LEFT = f"""{GRANTED}
+def test_mine(engine, benchmark):
+    rounds = [engine.stop, engine.start, lambda: None]
+    benchmark.pedantic(lambda: rounds.pop(0)(), rounds=3, setup=lambda: None)
+"""
+LEFT_FOR_GOOD = f"""{GRANTED}
+def test_mine(engine, benchmark):
+    benchmark(engine.stop)
+"""
+# a worker that dies, and that another takes the place of before the round ends
+DIES = f"""{GRANTED}
+import os
+import signal
+import time
+
+def test_mine(engine, benchmark):
+    def pid(_):
+        return os.getpid()
+
+    def kill():
+        os.kill(engine.map_tasks(pid, [0])[0], signal.SIGKILL)
+        until = time.monotonic() + 60
+        while not (engine.lost_workers() and engine.worker_usage()):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+
+    benchmark.pedantic(kill, rounds=1)
 """
 
 
@@ -93,6 +125,12 @@ def told(pytester):
     (saved,) = pytester.path.glob(".benchmarks/*/*.json")
     (one,) = json.loads(saved.read_text())["benchmarks"]
     return one["extra_info"]
+
+
+def journal(pytester):
+    """Return the lines that were kept as they came."""
+    (file,) = pytester.path.glob(".benchmarks/enginebench/*.jsonl")
+    return [json.loads(line) for line in file.read_text().splitlines()]
 
 
 def named(cluster, folder):
@@ -144,12 +182,44 @@ def test_a_session_joins_the_cluster_of_the_environment_and_its_workers_are_meas
     assert saved["cpu_s"] >= 2 * SPIN_S
 
 
+@pytest.mark.parametrize("source", [LEFT, LEFT_FOR_GOOD])
+def test_what_workers_used_that_could_not_be_asked_is_in_no_number(
+    cluster, bench, pytester, tmp_path, source
+):
+    bench(source.replace("CORES", "2"), **named(cluster, tmp_path)).assert_outcomes(passed=1)
+    saved = told(pytester)
+    assert saved["cpu_s"] is saved["peak_memory_bytes"] is None
+    (warning,) = saved["warnings"]
+    assert warning.startswith("What the workers of the cluster used is not known: dask: ")
+    lines = [one for one in journal(pytester) if one["kind"] in {"round", "rounds"}]
+    # of those the third alone has workers that could be asked before and after it
+    assert [one["kind"] for one in lines] == (["round"] * 3 if source == LEFT else ["rounds"])
+    for one in lines[:2]:
+        assert one["cpu_s"] is one["peak_memory_bytes"] is None
+    for one in lines[2:]:
+        assert one["cpu_s"] >= 0
+        assert one["peak_memory_bytes"] > 0
+
+
+def test_a_worker_that_died_has_taken_with_it_what_it_used_and_that_is_told(
+    cluster, bench, pytester, tmp_path
+):
+    bench(DIES.replace("CORES", "2"), **named(cluster, tmp_path)).assert_outcomes(passed=1)
+    saved = told(pytester)
+    assert saved["outcome"] == "degraded"
+    lost, meaning = saved["warnings"]
+    assert "died" in lost
+    assert meaning == LOST_MEANING
+
+
 def test_a_session_is_refused_a_cluster_of_another_size(cluster, bench, tmp_path):
     environ = named(cluster, tmp_path)
     line = refused(bench(SESSION.replace("CORES", "1"), saves=False, **environ))
     source = f"scheduler-address of {environ['DASK_CONFIG']}"
     assert line.startswith(f"dask (from {source}): the cluster at {cluster.dask_address} has 1 ")
-    assert "1 cores are asked for" in line
+    assert line.endswith(
+        "2 cores, and 1 core is asked for: grant other cores by the fixture engine_resources."
+    )
 
 
 def test_a_session_stays_on_this_machine_where_it_is_told_to(bench, pytester, tmp_path):
