@@ -5,6 +5,7 @@ import hashlib
 import json
 import threading
 import time
+import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,6 +34,8 @@ ARFF = b"""@relation plants
 @pytest.fixture(autouse=True)
 def library_without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return scikit-learn's folder of downloads, and let no request leave this machine."""
+    # whoever asked for anything before has settled by which proxy
+    monkeypatch.setattr(urllib.request, "_opener", None)
     for name in ("no_proxy", "NO_PROXY"):  # either would let requests pass the proxy by
         monkeypatch.delenv(name, raising=False)
     for name in ("http_proxy", "https_proxy"):
