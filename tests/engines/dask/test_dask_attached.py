@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
@@ -33,7 +34,6 @@ from experiments.datasets.options import BlobsOptions, SplitOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from engines.prepared import Prepared
     from engines.roles import Role
@@ -345,11 +345,16 @@ def test_certificates_are_needed_where_they_are_and_nowhere_else(cluster, asked,
 
 @dataclass(frozen=True)
 class Slow:
-    """Take a while in one go, which nothing can end."""
+    """Take a while in one go, which nothing can end; but not where it is called first."""
+
+    first: str
 
     def __call__(self, fit: Any, predict: Any, rows: Any) -> Judgement:
         predict(fit())
-        time.sleep(1.5)
+        try:
+            Path(self.first).touch(exist_ok=False)
+        except FileExistsError:
+            time.sleep(6.0)
         return Judgement({"rows": float(len(rows.X))}, 0.0, 0.0)
 
 
@@ -365,7 +370,9 @@ def folded(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     )
 
 
-def test_leaving_in_the_middle_of_trials_costs_others_no_worker_and_no_rows(cluster, asked, folded):
+def test_leaving_in_the_middle_of_trials_costs_others_no_worker_and_no_rows(
+    cluster, asked, folded, tmp_path
+):
     import distributed
 
     def holds_a_task(dask_worker):
@@ -380,7 +387,7 @@ def test_leaving_in_the_middle_of_trials_costs_others_no_worker_and_no_rows(clus
         assert other.gather(theirs) == [[1], [1]]
         with DaskEngine(asked) as opened:
             rows = opened.load(Source(folded, "train", "everywhere"))
-            scores = opened.score_candidates(trials, rows, Slow())
+            scores = opened.score_candidates(trials, rows, Slow(str(tmp_path / "first")))
             assert next(scores).judgement
             assert any(other.run(holds_a_task).values())
         deadline = time.monotonic() + 20
