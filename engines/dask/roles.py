@@ -157,4 +157,8 @@ def _environment(party: str, options: RoleOptions) -> dict[str, str]:
         "DASK_" + key.upper().replace("-", "_").replace(".", "__"): str(value)
         for key, value in settings.items()
     }
-    return {**inherited_defaults(), **own}
+    try:
+        inherited = inherited_defaults()
+    except Exception:  # noqa: BLE001 - a Dask that cannot be imported is told of by the part's log
+        inherited = {}
+    return {**inherited, **own}
