@@ -72,11 +72,9 @@ def calling_off(resource: str) -> Callable[..., int]:
     """Return what ends, on a worker, the tasks that have asked for a resource, and no others."""
 
     def end(dask_worker: Any) -> int:
-        from engines.dask.calling_off import call_off
-
         def ours(key: str) -> bool:
             task = dask_worker.state.tasks.get(key)
-            return task is not None and resource in (task.resource_restrictions or {})
+            return task is not None and _asks_for(resource, task)
 
         return call_off(ours)
 
@@ -94,8 +92,11 @@ def computing(resource: str | None) -> Callable[..., bool]:
 
     def computes(dask_worker: Any) -> bool:
         return any(
-            resource is None or resource in (task.resource_restrictions or {})
-            for task in dask_worker.state.executing
+            resource is None or _asks_for(resource, task) for task in dask_worker.state.executing
         )
 
     return computes
+
+
+def _asks_for(resource: str, task: Any) -> bool:
+    return resource in (task.resource_restrictions or {})

@@ -226,18 +226,16 @@ def end_busy_workers(session: Session) -> None:
     """
     if session.client.status != "running":  # a search that outlived its session
         return
-    if not _busy_after(session, _NEARLY_DONE):
+    if not (busy := _busy_after(session, _NEARLY_DONE)):
         return
     workers = session.crew.workers()
-    ended = {address for address in _busy(session) if address in workers}
+    ended = busy & workers.keys()
     session.losses.ended.update(ended)
     if not session.crew.end(ended):
         session.losses.ended.clear()
-        _busy_after(session, _PATIENCE)
-        for address in sorted(_busy(session)):
-            if address in ended:
-                who = f"worker {workers[address].name} at {address}"
-                session.losses.lines.append(f"{who} went on with work that was called off")
+        for address in sorted(_busy_after(session, _PATIENCE) & ended):
+            who = f"worker {workers[address].name} at {address}"
+            session.losses.lines.append(f"{who} went on with work that was called off")
 
 
 def takers(session: Session) -> tuple[str, ...]:
@@ -329,15 +327,13 @@ def _busy(session: Session) -> set[str]:
     return {address for address, computes in told.items() if computes} | set(silent)
 
 
-def _busy_after(session: Session, seconds: float) -> bool:
-    """Wait until no worker runs a task; return whether one still does."""
+def _busy_after(session: Session, seconds: float) -> set[str]:
+    """Wait until no worker runs a task; return the addresses of those that still do."""
     pause = threading.Event()
     until = monotonic() + seconds
-    while monotonic() < until:
-        if not _busy(session):
-            return False
+    while (busy := _busy(session)) and monotonic() < until:
         pause.wait(_POLL)
-    return True
+    return busy
 
 
 def _carry_out(session: Session, call: Callable[[], T], outcome: Future[T]) -> None:

@@ -58,13 +58,12 @@ def down(name: str = "default") -> Stopped:
         if folder is None:
             return Stopped(name, was_there=False)
         try:
-            cluster = read(name)
+            if (cluster := read(name)) is not None:
+                check_machine(cluster)
         except StartedElsewhereError:
             raise
         except RequestError:  # what is written is of no use, and its processes are found without
-            cluster = None
-        if cluster is not None:
-            check_machine(cluster)
+            pass
         end_and_remove(folder)
     return Stopped(name, was_there=True)
 
