@@ -14,6 +14,10 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# A process that ends while its tree is being read is not in what was read of its parent before.
+# So often a tree is read until none does; those that start many short processes may always have one
+_READINGS = 4
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -22,7 +26,8 @@ class Usage:
     Parameters
     ----------
     cpu_s : float
-        CPU seconds of every process in the tree, and of those that ended in it.
+        CPU seconds of every process in the tree, and of those that ended in it, whose sum the
+        kernel tells in hundredths.
     memory_bytes : int
         Memory in use now: proportional set size (PSS), which counts a page that several processes
         share once in all. Where the system has no PSS, the unique set size.
@@ -50,26 +55,35 @@ def usage(root: int) -> Usage:
     Returns
     -------
     Usage
-        Sums over the tree. A process that ends while it is being read is left out; its CPU seconds
-        and bytes are then in its parent's, which the kernel adds up as it reaps.
+        Sums over the tree. What a process used that has ended is in its parent's, to which the
+        kernel adds it as the parent reaps.
     """
-    return total(tree(root))
+    return usage_of_tree(root)[1]
+
+
+def usage_of_tree(root: int) -> tuple[list[psutil.Process], Usage]:
+    """Find a process and all its descendants, parents first, and add them up."""
+    for _ in range(_READINGS):
+        processes = tree(root)
+        used = total(processes)
+        if used.processes == len(processes):
+            break
+    return processes, used
 
 
 def total(processes: Iterable[psutil.Process]) -> Usage:
-    """Add up processes that were found before."""
+    """Add up processes that were found before; those that are gone are left out."""
     cpu_s, memory, read, write, count = 0.0, 0, 0, 0, 0
     for process in processes:
         try:
             with process.oneshot():
                 cpu_s += _cpu_seconds(process)
                 memory += _memory_bytes(process)
-                if hasattr(process, "io_counters"):
-                    io = process.io_counters()
-                    read += io.read_bytes
-                    write += io.write_bytes
+                read_bytes, write_bytes = _storage_bytes(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
+        read += read_bytes
+        write += write_bytes
         count += 1
     return Usage(cpu_s, memory, read, write, count)
 
@@ -94,6 +108,17 @@ def _cpu_seconds(process: psutil.Process) -> float:
         except OSError:  # a zombie has no clock any more
             pass
     return reaped + times.user + times.system
+
+
+def _storage_bytes(process: psutil.Process) -> tuple[int, int]:
+    """Return the bytes read and written; none where the system does not tell."""
+    if not hasattr(process, "io_counters"):
+        return 0, 0
+    try:
+        io = process.io_counters()
+    except (psutil.ZombieProcess, psutil.AccessDenied):
+        return 0, 0
+    return io.read_bytes, io.write_bytes
 
 
 def _memory_bytes(process: psutil.Process) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from engines.usage import total, tree
+from engines.usage import usage_of_tree
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,10 +52,9 @@ class Account:
         self._worker = worker
         self._lock = threading.Lock()
         self._over = threading.Event()
-        self._processes = tree(os.getpid())
+        self._processes, self._began = usage_of_tree(os.getpid())
         self._looked_at = time.monotonic()
         self._resident = _resident(self._processes)
-        self._began = total(self._processes)
         self._last = self._began
         self._peak = self._began.memory_bytes
         self._gc_s = 0.0
@@ -126,10 +125,9 @@ class Account:
     def _look(self) -> None:
         """Read everything, of all processes that there are."""
         with self._lock:
-            self._processes = tree(os.getpid())
+            self._processes, self._last = usage_of_tree(os.getpid())
             self._looked_at = time.monotonic()
             self._resident = _resident(self._processes)
-            self._last = total(self._processes)
             self._peak = max(self._peak, self._last.memory_bytes)
 
     def _collected(self, phase: str, info: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -12,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+
+from experiments.measure.samples import read_samples
 
 COMMAND = str(Path(sys.executable).with_name("enginebench"))
 TITLES = {"sklearn": "scikit-learn", "dask": "Dask", "spark": "Spark"}
@@ -96,6 +99,19 @@ def test_every_engine_is_measured_whole(finished):
                 assert phase["peak_memory_bytes"] > 50 * 2**20
             if record["engine"] == "spark":  # the JVM counts: Python alone is a tenth of this
                 assert record["phases"][0]["peak_memory_bytes"] > 300 * 2**20
+
+
+def test_no_process_that_ended_took_along_what_it_used(finished):
+    cut = 2 / os.sysconf("SC_CLK_TCK")  # of what ended the kernel tells whole ticks, of two kinds
+    generations = 3  # nanny and worker; JVM, daemon and worker
+    for run in finished[1:]:
+        files = sorted((run / "samples").iterdir())
+        assert len(files) == len(TITLES)
+        for path in files:
+            used = [sample.cpu_s for sample in read_samples(path)]
+            assert used
+            falls = [then - now for then, now in itertools.pairwise(used)]
+            assert max(falls) <= generations * cut, path.name
 
 
 def test_every_engine_was_given_two_cores_and_says_so_itself(finished):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
+import engines.usage
 from engines.usage import Usage, tree, usage
 from experiments.measure.meter import LARGEST_SHARE, SHORTEST_INTERVAL_S, Meter
 from experiments.measure.samples import SampleLog, read_samples
@@ -79,6 +80,34 @@ def test_cpu_seconds_of_a_process_that_ended_stay_counted():
     with process(program) as parent:
         assert len(tree(parent.pid)) == 1
         assert 0.5 <= usage(parent.pid).cpu_s < 2
+
+
+def test_a_process_that_ends_while_its_tree_is_read_is_counted_with_its_parent(monkeypatch):
+    burn = "import time\nwhile time.process_time() < 0.5: pass\nprint(flush=True)\ninput()"
+    program = (
+        "import subprocess, sys\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {burn!r}], text=True,\n"
+        "    stdin=subprocess.PIPE, stdout=subprocess.PIPE)\n"
+        "child.stdout.readline()\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "child.communicate('end')\n"
+        "print('ended', flush=True)\n"
+        "sys.stdin.read()"
+    )
+    with process(program) as parent:
+        memory_bytes = engines.usage._memory_bytes
+
+        def end_the_child(one):
+            if len(tree(parent.pid)) == 2:  # the parent has just been read
+                parent.stdin.write("\n")
+                parent.stdin.flush()
+                assert parent.stdout.readline().strip() == "ended"
+            return memory_bytes(one)
+
+        monkeypatch.setattr(engines.usage, "_memory_bytes", end_the_child)
+        assert 0.5 <= usage(parent.pid).cpu_s < 2
+        assert len(tree(parent.pid)) == 1
 
 
 def test_cpu_seconds_equal_what_the_process_itself_reports():

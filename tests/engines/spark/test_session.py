@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -23,6 +24,7 @@ from engines.gaps import Feature
 from engines.spark import SparkEngine
 from engines.specs import KMeansSpec, XGBoostSpec
 from engines.types import Resources, Source
+from engines.usage import usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -144,6 +146,29 @@ def test_a_python_worker_without_memory_is_told_apart(engine: SparkEngine) -> No
         context.parallelize([0], 1).map(exhaust).collect()
 
 
+def burn(cpu_s: float) -> None:
+    until = time.process_time() + cpu_s
+    while time.process_time() < until:
+        pass
+
+
+def burn_and_fail(cpu_s: float) -> None:
+    burn(cpu_s)
+    raise ValueError(os.getpid())
+
+
+def test_what_a_python_worker_used_that_has_ended_stays_counted(engine: SparkEngine) -> None:
+    before = usage(os.getpid()).cpu_s
+    with pytest.raises(EngineFailedError, match="ValueError") as failed:
+        engine.map_tasks(burn_and_fail, [3.0])
+    (pid,) = map(int, re.findall(r"ValueError: (\d+)", str(failed.value)))
+    deadline = time.monotonic() + 10
+    while psutil.pid_exists(pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert usage(os.getpid()).cpu_s >= before + 2.9
+
+
 def test_a_killed_python_worker_fails_the_fit_at_once(
     engine: SparkEngine, binary: Prepared
 ) -> None:
@@ -192,8 +217,11 @@ def test_the_process_is_as_before_and_can_start_again(
         with engine:
             train = engine.load(Source(binary, "train"))
             assert train.n_rows == binary.counts["train"]
+            engine.map_tasks(burn, [3.0])
+            used = usage(os.getpid()).cpu_s
     finally:
         del os.environ["SPARK_LOCAL_DIRS"], os.environ["_JAVA_OPTIONS"]
+    assert usage(os.getpid()).cpu_s >= used  # no worker that ended took along what it used
     assert (dict(os.environ), list(sys.path), signal.getsignal(signal.SIGINT)) == before
     assert not descendants()
     assert not listening()

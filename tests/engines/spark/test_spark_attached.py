@@ -28,6 +28,7 @@ SECRET_VARIABLE = "SECRET_OF_THE_TESTS"  # noqa: S105 - a name
 HOST = "127.0.0.1"
 SECRET = "the-secret-of-this-test-cluster"  # noqa: S105
 KMEANS = KMeansSpec(n_clusters=6, init="k-means||", max_iter=60, tol=1e-12, n_init=8)
+BURN_S = 2.0  # CPU seconds
 SHORT_KMEANS = KMeansSpec(n_clusters=6, init="random", max_iter=20, tol=1e-12, n_init=2)
 BOOSTED = XGBoostSpec(task="binary", n_estimators=20)
 
@@ -261,6 +262,13 @@ def _refuse(item: str) -> None:
     raise ValueError(item)
 
 
+def _burn_and_refuse(item: str) -> None:
+    until = time.process_time() + BURN_S
+    while time.process_time() < until:
+        pass
+    raise ValueError(item)
+
+
 def _fail_once(path: str) -> bool:
     tried = Path(path)
     if not tried.exists():
@@ -291,6 +299,15 @@ def _is_at(process: psutil.Process, folder: str, parents: set[int]) -> bool:
         return False
 
 
+def test_what_a_python_worker_used_that_has_ended_stays_counted(engine):
+    before = sum(one.cpu_s for one in engine.worker_usage())
+    with pytest.raises(EngineFailedError, match="this item is wrong"):
+        engine.map_tasks(_burn_and_refuse, ["this item is wrong"])
+    time.sleep(1)  # in which they end
+    # it was tried twice
+    assert sum(one.cpu_s for one in engine.worker_usage()) >= before + 2 * BURN_S - 0.1
+
+
 def test_a_sampler_that_is_killed_is_replaced_and_its_gap_is_told(engine, cluster):
     before = {one.worker: one for one in engine.worker_usage()}
     known = set(engine.lost_workers())
@@ -301,7 +318,9 @@ def test_a_sampler_that_is_killed_is_replaced_and_its_gap_is_told(engine, cluste
     after = {one.worker: one for one in engine.worker_usage()}
     assert time.monotonic() - began < 30
     assert set(after) == set(before)
-    assert all(after[name].cpu_s >= one.cpu_s for name, one in before.items())
+    # of workers that ended meanwhile the kernel tells whole ticks, of two kinds
+    cut = 2 / os.sysconf("SC_CLK_TCK")
+    assert all(after[name].cpu_s >= one.cpu_s - cut for name, one in before.items())
     (line,) = set(engine.lost_workers()) - known
     assert "was not watched for a while, for its sampler was killed" in line
     assert sorted(one.cwd() for one in samplers(cluster)) == sorted([where, other.cwd()])
