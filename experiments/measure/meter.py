@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from engines.usage import Usage, usage
+from engines.usage import TreeReader, Usage
 from experiments.records import Phase, WorkerShare
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 # Reading the memory maps of a tree takes the longer the more memory it holds; the interval grows
 # with it, so that reading never takes more than this share of one core. With what surrounds it,
-# measuring stays below 2 %.
-LARGEST_SHARE = 0.015
+# measuring stays below 2 %. In between it is looked how memory grows, which costs next to nothing.
+LARGEST_SHARE = 0.012
 SHORTEST_INTERVAL_S = 0.05
 
 
@@ -33,8 +33,11 @@ class Meter:
         Process id at the root of the tree.
     clock : callable
         Returns seconds; `time.perf_counter` unless a test has another.
-    read : callable
-        Returns the usage of a tree; `usage` unless a test has another.
+    read : callable, optional
+        Given a root, returns the usage of a tree; by default as `usage` does.
+    growth : callable, optional
+        Returns the bytes of memory gained since the last reading, or less than none; by default
+        looks where `read` is not given, else nothing is looked at between readings.
     on_sample : callable, optional
         Given each sample that found the tree alive, with the phase that it was taken in.
 
@@ -48,24 +51,28 @@ class Meter:
         self,
         root: int,
         clock: Callable[[], float] = time.perf_counter,
-        read: Callable[[int], Usage] = usage,
+        read: Callable[[int], Usage] | None = None,
+        growth: Callable[[], int] | None = None,
         on_sample: OnSample | None = None,
     ) -> None:
         self.peak_memory_bytes = 0
         self._root = root
         self._clock = clock
-        self._read = read
+        if read is None:
+            reader = TreeReader()
+            read, growth = reader.read, reader.growth
+        self._read, self._growth = read, growth
         self._on_sample = on_sample
         self._last = Usage(0.0, 0, 0, 0, 0)
         self._phase: str | None = None
         self._at_begin: Usage | None = None
         self._phase_peak = 0
-        self._due = clock()
+        self._due = self._look_due = clock()
 
     @property
     def seconds_to_next(self) -> float:
-        """Seconds until a sample is due; 0 if it is."""
-        return max(0.0, self._due - self._clock())
+        """Seconds until there is something to do; 0 if there is."""
+        return max(0.0, self._next() - self._clock())
 
     def begin(self, phase: str) -> None:
         """Start a phase."""
@@ -110,15 +117,29 @@ class Meter:
         return phase
 
     def sample_if_due(self) -> None:
-        """Sample the tree if the time for it has come."""
+        """Sample the tree if the time for it has come, or look how its memory has grown."""
         started = self._clock()
         if started < self._due:
+            self._look(started)
             return
         # CPU time and not wall: on a machine that the engine keeps busy, waiting is no cost
         cpu = time.thread_time()
         self._sample()
         cost_s = time.thread_time() - cpu
         self._due = started + max(SHORTEST_INTERVAL_S, cost_s / LARGEST_SHARE)
+
+    def _next(self) -> float:
+        return self._due if self._growth is None else min(self._due, self._look_due)
+
+    def _look(self, now: float) -> None:
+        if self._growth is None or now < self._look_due:
+            return
+        self._look_due = now + SHORTEST_INTERVAL_S
+        self._held(self._last.memory_bytes + self._growth())
+
+    def _held(self, memory_bytes: int) -> None:
+        self._phase_peak = max(self._phase_peak, memory_bytes)
+        self.peak_memory_bytes = max(self.peak_memory_bytes, memory_bytes)
 
     def _sample(self) -> Usage:
         """Read the tree; once it is gone, what was last seen of it still holds."""
@@ -127,6 +148,6 @@ class Meter:
             self._last = now
             if self._on_sample is not None:
                 self._on_sample(self._phase, now)
-        self._phase_peak = max(self._phase_peak, now.memory_bytes)
-        self.peak_memory_bytes = max(self.peak_memory_bytes, now.memory_bytes)
+        self._look_due = self._clock() + SHORTEST_INTERVAL_S
+        self._held(now.memory_bytes)
         return self._last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 import engines.usage
-from engines.usage import Usage, tree, usage
+from engines.usage import TreeReader, Usage, tree, usage
 from experiments.measure.meter import LARGEST_SHARE, SHORTEST_INTERVAL_S, Meter
 from experiments.measure.samples import SampleLog, read_samples
 
@@ -184,6 +185,72 @@ def test_a_peak_between_two_boundaries_is_seen():
     meter.sample_if_due()
     made.now = Usage(0.0, 100, 0, 0, 1)
     assert meter.end(wall_s=1.0).peak_memory_bytes == 700
+
+
+def test_growth_between_two_readings_is_looked_at():
+    made = Tree()
+    grown = [0]
+    meter = Meter(1, clock=lambda: made.time, read=lambda _: made.now, growth=lambda: grown[0])
+    made.now = Usage(0.0, 400, 0, 0, 1)
+    meter.begin("fit")
+    meter._due = 100.0  # as after a costly reading
+    assert meter.seconds_to_next == SHORTEST_INTERVAL_S
+    made.time, grown[0] = SHORTEST_INTERVAL_S, 300
+    meter.sample_if_due()
+    grown[0] = -50
+    made.time += SHORTEST_INTERVAL_S
+    meter.sample_if_due()
+    assert meter.peak_memory_bytes == meter.end(wall_s=1.0).peak_memory_bytes == 700
+
+
+def test_a_peak_of_half_a_second_is_seen_in_a_process_that_is_costly_to_read():
+    program = (
+        "import sys, time\n"
+        "block = bytearray(b'x') * (1024 * 2**20)\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.readline()\n"
+        "more = bytearray(b'x') * (300 * 2**20)\n"
+        "time.sleep(0.5)\n"
+        "del more\n"
+        "print('over', flush=True)\n"
+        "sys.stdin.read()"
+    )
+    with process(program) as running:
+        meter = Meter(running.pid)
+        meter.sample_if_due()
+        assert meter.seconds_to_next <= SHORTEST_INTERVAL_S < meter._due - time.perf_counter()
+        meter.begin("fit")
+        meter._due += 100  # so that no reading falls into it by chance
+        base = meter.peak_memory_bytes
+        running.stdin.write("\n")
+        running.stdin.flush()
+        while not select.select([running.stdout], [], [], meter.seconds_to_next)[0]:
+            meter.sample_if_due()
+        peak = meter.end(wall_s=1.0).peak_memory_bytes
+    assert 295 * MIB < peak - base < 310 * MIB
+
+
+def test_pages_of_a_file_are_no_growth(tmp_path):
+    path = tmp_path / "rows"
+    path.write_bytes(bytes(100 * MIB))
+    program = (
+        "import mmap, sys\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.readline()\n"
+        f"with open({str(path)!r}, 'rb') as file:\n"
+        "    pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)\n"
+        "assert pages.find(b'x') == -1\n"
+        "print('mapped', flush=True)\n"
+        "sys.stdin.read()"
+    )
+    with process(program) as running:
+        reader = TreeReader()
+        before = reader.read(running.pid).memory_bytes
+        running.stdin.write("\n")
+        running.stdin.flush()
+        running.stdout.readline()
+        assert abs(reader.growth()) < 5 * MIB
+        assert reader.read(running.pid).memory_bytes - before > 90 * MIB
 
 
 def test_a_phase_that_was_cut_short_has_what_was_last_seen_of_a_process_that_is_gone():
