@@ -15,9 +15,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from enginebench_pytest.journal import Entries
 from engines.errors import EngineError
-from engines.usage import usage
+from engines.processes import process_name
+from engines.usage import TreeReader, tree
 from experiments.measure.meter import Meter
-from experiments.measure.workers import shares
+from experiments.measure.workers import shares, with_workers
 from experiments.records import plain
 from experiments.runner.child import failure_of
 from experiments.runner.host import describe_software
@@ -202,20 +203,17 @@ class _Watch:
         after = self._ask_workers()
         if self._before is None or after is None:
             return None
-        workers = shares(self._before, after)
-        return replace(
-            phase,
-            cpu_s=phase.cpu_s + sum(one.cpu_s for one in workers),
-            peak_memory_bytes=phase.peak_memory_bytes
-            + sum(one.peak_memory_bytes for one in workers),
-        )
+        return with_workers(phase, shares(self._before, after))
 
     def _ask_workers(self) -> list[dict[str, Any]] | None:
         try:
-            told = [asdict(one) for one in self._engine.worker_usage()]
+            workers = self._engine.worker_usage()
         except EngineError as exc:  # the cluster is gone, or the benchmark has left it
             self._cannot_tell = f"What the workers of the cluster used is not known: {exc}"
             return None
+        # a cluster that the tests started themselves is in the tree, and counted there
+        own = {process_name(one.pid) for one in tree(os.getpid())} if workers else set()
+        told = [asdict(one) for one in workers if one.process not in own]
         self._on_cluster = self._on_cluster or bool(told)
         return told
 
@@ -261,7 +259,8 @@ class _Tree:
     """Measure this process and all that it started, in a thread that samples."""
 
     def __init__(self) -> None:
-        self._meter = Meter(os.getpid(), read=self._read)
+        self._reader = TreeReader()
+        self._meter = Meter(os.getpid(), read=self._read, growth=self._reader.growth)
         self._reading_s = 0.0
         self._lock = threading.Lock()
         self._over = threading.Event()
@@ -287,7 +286,7 @@ class _Tree:
     def _read(self, root: int) -> Usage:
         """Return what the tree used, without what reading has used in this same process."""
         started = time.thread_time()
-        used = usage(root)
+        used = self._reader.read(root)
         used = replace(used, cpu_s=used.cpu_s - self._reading_s)
         self._reading_s += time.thread_time() - started
         return used

@@ -129,6 +129,9 @@ class WorkerUsage:
         What the engine's own accounts say, since the session started: ``spilled_bytes``,
         ``sent_bytes``, ``received_bytes``, ``gc_s``, and what only this engine counts. None where
         it cannot tell.
+    process : str
+        The process that is the worker, as `engines.processes.process_name` tells it from all
+        others; empty where the engine does not know.
     """
 
     worker: str
@@ -138,6 +141,7 @@ class WorkerUsage:
     read_bytes: int
     write_bytes: int
     counters: dict[str, float | None] = field(default_factory=dict)
+    process: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from engines import usage
+from engines import processes, usage
 from engines.dask import alike, sampler, watching
 from engines.dask.crew import Worker, in_order
 from engines.dask.joined import ANSWER, LEAVE, JoinedCrew, Place, ask_scheduler, within
@@ -294,7 +294,7 @@ def _install(client: Any, place: Place, deadline: float) -> None:
     import cloudpickle
 
     # By value: a worker or scheduler that has nothing of ours can take them, and ignore them
-    by_value = (usage, sampler, watching)
+    by_value = (processes, usage, sampler, watching)
     for module in by_value:
         cloudpickle.register_pickle_by_value(module)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -157,9 +157,13 @@ class JoinedCrew:
                 f"{ANSWER:g} s what was used: see whether it hangs."
             )
         return tuple(
-            WorkerUsage(worker=f"{worker.name}@{address}", host=host_of(address), **told[address])
-            for address, worker in workers.items()
-            if told.get(address) is not None
+            _each_process_once(
+                WorkerUsage(
+                    worker=f"{worker.name}@{address}", host=host_of(address), **told[address]
+                )
+                for address, worker in workers.items()
+                if told.get(address) is not None
+            )
         )
 
     def facts(self) -> dict[str, Any]:
@@ -287,6 +291,24 @@ def ask_scheduler(client: Any, question: Callable[..., Any], seconds: float) -> 
     """Have a scheduler call a function with itself, and return what that returns."""
     ask = client._run_on_scheduler  # noqa: SLF001 - Client.run_on_scheduler takes no time-out
     return within(client, seconds, ask, question)
+
+
+def _each_process_once(told: Iterable[WorkerUsage]) -> Iterable[WorkerUsage]:
+    """Leave what a process used to the first of the workers in it, for each tells all of it."""
+    processes = set()
+    for one in told:
+        if one.process not in processes:
+            processes.add(one.process)
+            yield one
+        else:
+            yield replace(
+                one,
+                cpu_s=0.0,
+                peak_memory_bytes=0,
+                read_bytes=0,
+                write_bytes=0,
+                counters={**one.counters, "gc_s": 0.0},
+            )
 
 
 def _warnings(address: str, settings: Mapping[str, Any]) -> Iterable[str]:

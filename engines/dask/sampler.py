@@ -7,14 +7,19 @@ import gc
 import os
 import threading
 import time
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from engines.processes import own_name
 from engines.usage import usage_of_tree
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from engines.usage import Usage
 
 PERIOD = 0.2  # seconds
 # To add up the proportional set size takes the kernel 10 ms, and to look for processes among all of
@@ -24,7 +29,10 @@ _MORE = 1.01
 _AGAIN = 2.0
 
 MEASURED_BY = {
-    "cpu_s": "psutil in each worker, with all processes below it, without its nanny",
+    "cpu_s": (
+        "psutil in each worker, with all processes below it, without its nanny and without what "
+        "reading this takes"
+    ),
     "peak_memory_bytes": (
         f"PSS of each worker and all processes below it, read when the RSS has grown; looked at "
         f"every {PERIOD} s"
@@ -52,16 +60,17 @@ class Account:
         self._worker = worker
         self._lock = threading.Lock()
         self._over = threading.Event()
-        self._processes, self._began = usage_of_tree(os.getpid())
-        self._looked_at = time.monotonic()
-        self._resident = _resident(self._processes)
-        self._last = self._began
-        self._peak = self._began.memory_bytes
+        # CPU seconds of this account itself, which is kept in the process that it is of
+        self._own_s = 0.0
+        self._peak = 0
         self._gc_s = 0.0
         self._gc_began = 0.0
         self._received: int | None = 0
-        self._fetched_until = time.time() + worker.scheduler_delay
+        log = worker.transfer_incoming_log
+        self._last_fetch = log[-1] if log else None
         self._counted = self._own_accounts()
+        with self._reading():
+            self._began = self._look()
         gc.callbacks.append(self._collected)
         thread = threading.Thread(target=self._sample, name="enginebench-sampler", daemon=True)
         thread.start()
@@ -74,10 +83,9 @@ class Account:
 
     def told(self) -> dict[str, Any]:
         """Return what was used, and begin a new peak."""
-        self._look()
-        with self._lock:
-            peak, self._peak = self._peak, self._last.memory_bytes
-            now, began = self._last, self._began
+        with self._reading():
+            now, began = self._look(), self._began
+            peak, self._peak = self._peak, now.memory_bytes
         counters = {
             name: None if value is None else value - (self._counted[name] or 0)
             for name, value in self._own_accounts().items()
@@ -92,6 +100,7 @@ class Account:
                 "received_bytes": self._fetched(),
                 "gc_s": self._gc_s,
             },
+            "process": own_name(),
         }
 
     def _own_accounts(self) -> dict[str, float | None]:
@@ -103,32 +112,47 @@ class Account:
         }
 
     def _fetched(self) -> float | None:
-        # Only a log has the bytes of each fetch, and it keeps the latest only
+        # Only a log has the bytes of each fetch, and it keeps the latest only. Its times tell no
+        # entry from another: they follow the scheduler's clock, which is estimated ever anew.
         log = self._worker.transfer_incoming_log
-        until = self._fetched_until
-        if len(log) == log.maxlen and log[0]["stop"] > until:
-            self._received = None
+        new = 0
         for entry in reversed(log):
-            if entry["stop"] <= until or self._received is None:
+            if entry is self._last_fetch:
                 break
-            self._received += entry["total"]
+            new += entry["total"]
+        else:
+            if self._last_fetch is not None or len(log) == log.maxlen:
+                self._received = None
+        if self._received is not None:
+            self._received += new
         if log:
-            self._fetched_until = max(until, log[-1]["stop"])
+            self._last_fetch = log[-1]
         return self._received
 
     def _sample(self) -> None:
         while not self._over.wait(PERIOD):
-            late = time.monotonic() - self._looked_at > _AGAIN
-            if late or _resident(self._processes) > _MORE * self._resident:
-                self._look()
+            with self._reading():
+                late = time.monotonic() - self._looked_at > _AGAIN
+                if late or _resident(self._processes) > _MORE * self._resident:
+                    self._look()
 
-    def _look(self) -> None:
-        """Read everything, of all processes that there are."""
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Have the account to oneself, and note what this thread uses meanwhile."""
         with self._lock:
-            self._processes, self._last = usage_of_tree(os.getpid())
-            self._looked_at = time.monotonic()
-            self._resident = _resident(self._processes)
-            self._peak = max(self._peak, self._last.memory_bytes)
+            began = time.thread_time()
+            try:
+                yield
+            finally:
+                self._own_s += time.thread_time() - began
+
+    def _look(self) -> Usage:
+        """Read everything, of all processes that there are, without what was used to read it."""
+        self._processes, used = usage_of_tree(os.getpid())
+        self._looked_at = time.monotonic()
+        self._resident = _resident(self._processes)
+        self._peak = max(self._peak, used.memory_bytes)
+        return replace(used, cpu_s=used.cpu_s - self._own_s)
 
     def _collected(self, phase: str, info: Any) -> None:
         del info

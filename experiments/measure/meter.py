@@ -6,10 +6,10 @@ import time
 from typing import TYPE_CHECKING
 
 from engines.usage import TreeReader, Usage
-from experiments.records import Phase, WorkerShare
+from experiments.records import Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from experiments.measure.samples import OnSample
 
@@ -80,20 +80,13 @@ class Meter:
         self._phase_peak = 0
         self._at_begin = self._sample()
 
-    def end(
-        self, wall_s: float, *, ended: bool = True, workers: Sequence[WorkerShare] = ()
-    ) -> Phase:
-        """End the phase and return what it used.
+    def end(self, wall_s: float) -> Phase:
+        """End the phase and return what it used; if the process is gone, what was last seen.
 
         Parameters
         ----------
         wall_s : float
             Seconds that its process measured.
-        ended : bool
-            False for a phase that was cut short. If its process is gone, it used what was last
-            seen.
-        workers : sequence of WorkerShare
-            What the workers of a cluster used of it; they are not in the process tree.
         """
         if self._phase is None or self._at_begin is None:
             raise RuntimeError("A phase can end only after it began.")
@@ -102,14 +95,11 @@ class Meter:
             name=self._phase,
             wall_s=wall_s,
             # A process that leaves the tree unseen takes its past along: never below zero
-            cpu_s=max(0.0, now.cpu_s - then.cpu_s) + sum(one.cpu_s for one in workers),
-            peak_memory_bytes=self._phase_peak + sum(one.peak_memory_bytes for one in workers),
-            read_bytes=max(0, now.read_bytes - then.read_bytes)
-            + sum(one.read_bytes for one in workers),
-            write_bytes=max(0, now.write_bytes - then.write_bytes)
-            + sum(one.write_bytes for one in workers),
-            ended=ended,
-            workers=tuple(workers),
+            cpu_s=max(0.0, now.cpu_s - then.cpu_s),
+            peak_memory_bytes=self._phase_peak,
+            read_bytes=max(0, now.read_bytes - then.read_bytes),
+            write_bytes=max(0, now.write_bytes - then.write_bytes),
+            ended=True,
         )
         self._phase, self._at_begin = None, None
         if self._on_sample is not None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from experiments.records import WorkerShare
+from experiments.records import Phase, WorkerShare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +38,18 @@ def shares(
         then = known.get(now["worker"], {})
         found.append(_share({} if _is_another(then, now) else then, now))
     return tuple(found)
+
+
+def with_workers(phase: Phase, workers: Sequence[WorkerShare]) -> Phase:
+    """Add what the workers of a cluster used to what this machine did of a phase."""
+    return replace(
+        phase,
+        cpu_s=phase.cpu_s + sum(one.cpu_s for one in workers),
+        peak_memory_bytes=phase.peak_memory_bytes + sum(one.peak_memory_bytes for one in workers),
+        read_bytes=phase.read_bytes + sum(one.read_bytes for one in workers),
+        write_bytes=phase.write_bytes + sum(one.write_bytes for one in workers),
+        workers=tuple(workers),
+    )
 
 
 def is_level(counter: str) -> bool:

@@ -5,6 +5,9 @@ and waits after each report until the runner has answered: meanwhile the runner 
 tree has used, so that every second belongs to one phase, and none of the reading to any. Only the
 scores of a search (`score`) are not answered: they come in the middle of what is timed.
 
+The workers of a cluster are asked before a phase begins and once it is over, which is reported
+first (`phase over`): what the child itself uses to ask them is in no phase either.
+
 A third pipe, the lifeline, carries nothing: it closes when the runner ends, however it ends.
 """
 
@@ -39,7 +42,8 @@ class Reporter:
     ----------
     ask_workers : callable or None
         Returns what each worker of a cluster has used so far. It is called at the boundaries of
-        phases, outside of what is timed, and the runner does not count the time that it takes.
+        phases, outside of what is timed and measured, and the runner does not count the time that
+        it takes.
     """
 
     reports: int
@@ -82,6 +86,8 @@ class Reporter:
         started = time.perf_counter()
         yield
         wall_s = time.perf_counter() - started
+        if self.ask_workers is not None:
+            self.report("phase over", phase=name, wall_s=wall_s)
         self.report("phase end", phase=name, wall_s=wall_s, **self._asked_workers())
         self.phase_name = None
 

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from experiments.measure.meter import Meter
 from experiments.measure.samples import SampleLog
-from experiments.measure.workers import shares
+from experiments.measure.workers import shares, with_workers
 from experiments.records import Failure
 from experiments.runner.environment import child_environment
 from experiments.runner.events import PhaseEnded, PhaseStarted
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from experiments.records import WorkerShare
+    from experiments.records import Phase, WorkerShare
     from experiments.runner.events import OnEvent
     from experiments.runner.task import Task
 
@@ -150,6 +151,8 @@ class _Child:
         self._repeat = Repeat(0)
         self._phase: str | None = None
         self._phase_repeat: int | None = None
+        # what this machine used of a phase that is over, while the workers of a cluster are asked
+        self._over: Phase | None = None
         self._workers_before: Sequence[dict[str, Any]] = ()
         self._done = False
         self._token = secrets.token_hex(16)
@@ -237,6 +240,8 @@ class _Child:
         match report["report"]:
             case "phase begin":
                 self._begin(report)
+            case "phase over":
+                self._over = self._meter.end(report["wall_s"])
             case "phase end":
                 used = shares(self._workers_before, report.get("workers", ()))
                 self._end_phase(report["wall_s"], workers=used)
@@ -274,9 +279,10 @@ class _Child:
     def _end_phase(
         self, wall_s: float, *, ended: bool = True, workers: Sequence[WorkerShare] = ()
     ) -> None:
-        phase = self._meter.end(wall_s, ended=ended, workers=workers)
+        phase = self._over or self._meter.end(wall_s)
+        phase = replace(with_workers(phase, workers), ended=ended)
         self._repeat.phases.append(phase)
-        self._phase = None
+        self._phase = self._over = None
         self._on_event(PhaseEnded(phase, self._phase_repeat))
 
     def _over_a_limit(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from experiments.definition import load_experiment
 from experiments.definition.attach import attach_from_environment
 from experiments.errors import RequestError
 from experiments.measure.meter import Meter
-from experiments.measure.workers import shares
+from experiments.measure.workers import shares, with_workers
 from experiments.progress import Lines
 from experiments.records import WorkerShare, append_record, read_records
 from experiments.runner.clusters import Grant, check_equal, join_clusters
@@ -26,8 +27,12 @@ from experiments.runner.environment import child_environment
 from experiments.runner.events import Granted, Joining
 from experiments.runner.protocol import LineReader, Reporter
 from experiments.runner.scoring import _grants
+from experiments.runner.supervise import supervise
 
 MIB = 2**20
+# what a child takes for asking its workers
+ASKING_S = 0.4
+ASKING_BYTES = 256 * MIB
 USED = {
     "worker": "0@tcp://10.0.0.1:1",
     "host": "10.0.0.1",
@@ -83,7 +88,7 @@ def test_a_phase_is_the_sum_of_this_machine_and_of_the_workers():
     meter = Meter(0, clock=lambda: 0.0, read=lambda _: next(readings))
     meter.begin("fit")
     both = shares([], [USED, used(worker="1@tcp://10.0.0.2:1")])
-    phase = meter.end(2.0, workers=both)
+    phase = with_workers(meter.end(2.0), both)
     assert (phase.cpu_s, phase.peak_memory_bytes) == (2.5, 3200)
     assert (phase.read_bytes, phase.write_bytes) == (24, 40)
     assert phase.workers == both
@@ -125,15 +130,94 @@ def test_asking_the_workers_is_told_apart_from_what_is_timed():
         return [USED]
 
     reporter.ask_workers = ask
-    os.write(answers, b"\n\n")
+    os.write(answers, b"\n\n\n")
     with reporter.phase("fit"):
         pass
-    begin, end = LineReader(reports).lines()
+    begin, over, end = LineReader(reports).lines()
+    assert over["report"] == "phase over"
+    assert "workers" not in over
     assert begin["workers"] == end["workers"] == [USED]
     assert begin["asked_s"] >= 0.3
     assert end["wall_s"] < 0.2
     for descriptor in (reports, child_reports, child_answers, answers):
         os.close(descriptor)
+
+
+ASKS = f"""#!{sys.executable}
+import os
+import time
+from experiments.runner.protocol import ANSWERS_FD, REPORTS_FD, Reporter
+
+USED = {USED!r}
+reporter = Reporter(int(os.environ[REPORTS_FD]), int(os.environ[ANSWERS_FD]), repeat=0)
+asked = []
+
+def ask():
+    until = time.process_time() + {ASKING_S}
+    held = b"x" * {ASKING_BYTES}
+    while time.process_time() < until:
+        pass
+    if len(asked) == LAST:
+        raise OSError
+    asked.append(1)
+    return [{{**USED, "cpu_s": 10.0 * len(asked)}}]
+
+reporter.ask_workers = ask
+try:
+    for name in ("fit", "save"):
+        with reporter.phase(name):
+            pass
+except OSError:
+    reporter.report("failure", outcome="crashed", type="WorkerLostError", message="gone")
+reporter.report("repeat", lost_workers=[])
+reporter.report("done")
+"""
+
+
+@pytest.fixture
+def walked(tmp_path, monkeypatch):
+    """Return what runs a child that asks its workers so often, and gives its one repeat."""
+
+    def walk(last):
+        program = tmp_path / "child"
+        program.write_text(ASKS.replace("LAST", str(last)), encoding="utf-8")
+        program.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(program))
+        resources = SimpleNamespace(scratch=tmp_path)
+        task = SimpleNamespace(cpus=(0,), resources=resources, memory_bytes=2**40, repeats=1)
+        repeats = []
+        supervise(
+            task,
+            task_file=tmp_path / "task",
+            log=tmp_path / "log",
+            samples=tmp_path / "samples",
+            timeout_s=60,
+            on_repeat=lambda repeat, _: repeats.append(repeat),
+            on_score=lambda _: None,
+            on_event=lambda _: None,
+        )
+        (repeat,) = repeats
+        return repeat
+
+    return walk
+
+
+def test_what_asking_the_workers_takes_is_in_no_phase(walked):
+    fit, save = walked(4).phases
+    for phase in (fit, save):
+        assert phase.ended
+        assert [one.cpu_s for one in phase.workers] == [10.0]
+        assert phase.cpu_s == pytest.approx(10.0, abs=ASKING_S / 4)
+        assert phase.peak_memory_bytes < ASKING_BYTES
+        assert phase.wall_s < ASKING_S
+
+
+def test_a_phase_whose_workers_cannot_be_asked_any_more_did_not_end(walked):
+    repeat = walked(3)
+    assert (repeat.outcome, repeat.failure.type) == ("crashed", "WorkerLostError")
+    assert [(one.name, one.ended) for one in repeat.phases] == [("fit", True), ("save", False)]
+    assert repeat.phases[1].cpu_s < ASKING_S / 4
+    assert repeat.phases[1].workers == ()
 
 
 # secrets

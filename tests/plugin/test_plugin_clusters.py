@@ -55,6 +55,20 @@ def test_mine(engine, benchmark):
 
     benchmark.pedantic(engine.map_tasks, args=(spin, [0, 1]), rounds=1)
 """
+# a cluster that the tests start themselves, whose worker is a process below pytest's
+OF_ONES_OWN = """
+import os
+import pytest
+from distributed import LocalCluster
+
+@pytest.fixture(scope="session", autouse=True)
+def cluster():
+    with LocalCluster(
+        n_workers=1, threads_per_worker=2, memory_limit="1 GiB", dashboard_address=None
+    ) as made:
+        os.environ["DASK_SCHEDULER_ADDRESS"] = made.scheduler_address
+        yield
+"""
 # workers that cannot be asked at the end of the first round and at the beginning of the second
 LEFT = f"""{GRANTED}
 def test_mine(engine, benchmark):
@@ -180,6 +194,14 @@ def test_a_session_joins_the_cluster_of_the_environment_and_its_workers_are_meas
     assert saved["warnings"] == []
     # nothing of the tree of pytest computes
     assert saved["cpu_s"] >= 2 * SPIN_S
+
+
+def test_a_worker_of_ones_own_cluster_is_counted_once(bench, pytester):
+    pytester.makeconftest(OF_ONES_OWN)
+    bench(SESSION.replace("CORES", "2")).assert_outcomes(passed=1)
+    saved = told(pytester)
+    assert saved["facts"]["details"]["attached"] is True
+    assert 2 * SPIN_S <= saved["cpu_s"] < 3 * SPIN_S
 
 
 @pytest.mark.parametrize("source", [LEFT, LEFT_FOR_GOOD])

@@ -265,6 +265,56 @@ def test_what_workers_say_they_use_is_what_is_seen_from_outside(cluster, asked, 
     assert told == pytest.approx(sorted(peaks.values()), rel=0.15)
 
 
+def bytes_without_order(n_bytes: int) -> Any:
+    """Return what nothing can make smaller on its way to a disk or another worker."""
+    import numpy as np
+
+    return np.random.default_rng(0).integers(256, size=n_bytes, dtype=np.uint8)
+
+
+def test_what_a_worker_spills_and_sends_to_another_is_counted_for_each(cluster, asked):
+    import distributed
+
+    def spill(dask_worker):
+        return dask_worker.data.evict()
+
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    n_bytes = 10**6
+    with DaskEngine(asked) as opened:
+        client = opened._session.client
+        one, other = opened._session.addresses
+
+        def used() -> tuple[dict[str, Any], ...]:
+            return tuple(dict(worker.counters) for worker in opened.worker_usage())
+
+        before = used()
+        held = client.submit(bytes_without_order, n_bytes, workers=[one], pure=False)
+        distributed.wait(held, timeout=WAIT)
+        assert client.run(spill, workers=[one]) == {one: n_bytes}
+        after = used()
+        assert [worker["spilled_bytes"] for worker in before] == [0, 0]
+        assert after[1]["spilled_bytes"] == 0
+        assert n_bytes <= after[0]["spilled_bytes"] < 1.1 * n_bytes
+
+        # which reads it again
+        assert client.submit(len, held, workers=[other], pure=False).result(WAIT) == n_bytes
+        before, after = after, used()
+        grown = [
+            {name: now[name] - then[name] for name in now}
+            for then, now in zip(before, after, strict=True)
+        ]
+        assert n_bytes <= grown[0]["sent_bytes"] < 1.1 * n_bytes
+        assert n_bytes <= grown[1]["received_bytes"] < 1.1 * n_bytes
+        assert grown[1]["sent_bytes"] < 1000  # the number that was asked for
+        assert grown[0]["received_bytes"] == 0
+        assert (grown[0]["tasks"], grown[1]["tasks"]) == (0, 1)
+    # another session counts from its own beginning
+    with DaskEngine(asked) as opened:
+        assert [one.counters["spilled_bytes"] for one in opened.worker_usage()] == [0, 0]
+        assert [one.counters["received_bytes"] for one in opened.worker_usage()] == [0, 0]
+    nothing_is_left_on(cluster.address)
+
+
 def test_two_sessions_share_a_cluster(cluster, asked, prepared, tmp_path):
     other = replace(asked, scratch=tmp_path)
     with DaskEngine(asked) as one, DaskEngine(other) as two:
