@@ -130,6 +130,7 @@ class Master:
             "spark.rpc.io.connectionCreationTimeout": answer,
         }
         self._own_host = own_host
+        self._same_version = False
 
     def workers(self) -> tuple[Worker, ...]:
         """Ask for the workers that are registered.
@@ -160,6 +161,11 @@ class Master:
             question = getattr(spark.deploy, "DeployMessages$RequestMasterState$")
             kind = getattr(getattr(self._jvm.scala.reflect, "ClassTag$"), "MODULE$").Any()
             state = master.askSync(getattr(question, "MODULE$"), kind)
+            if not self._same_version:
+                # one of another version may read that and not what registers an application, and
+                # tells of it in its log alone: whoever registers would wait for a minute
+                master.askSync(self._of_no_application(), kind)
+                self._same_version = True
             return tuple(
                 sorted(
                     (
@@ -175,6 +181,14 @@ class Master:
             raise ClusterError(self._refusal(_causes(java))) from exc
         finally:
             environment.shutdown()
+
+    def _of_no_application(self) -> Any:
+        """Return a question that describes executors as a registration does; the answer is no."""
+        spark = self._jvm.org.apache.spark
+        nothing = getattr(getattr(self._jvm.scala.collection.immutable, "Map$"), "MODULE$").empty()
+        profile = spark.resource.ResourceProfile(nothing, nothing)
+        question = getattr(spark.deploy, "DeployMessages$RequestExecutors")
+        return question("enginebench", nothing.updated(profile, 1))
 
     def _refusal(self, said: str) -> str:
         at = f"spark: the master at {self._address}"

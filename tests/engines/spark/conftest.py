@@ -97,6 +97,13 @@ class Standalone:
             told: dict[str, object] = json.load(page)
         return told
 
+    def is_up(self, workers: int) -> bool:
+        """Tell whether so many workers are registered; its page answers before it can tell."""
+        try:
+            return self.state()["aliveworkers"] == workers
+        except ValueError:
+            return False
+
 
 @contextmanager
 def standalone(
@@ -125,7 +132,7 @@ def standalone(
             started.append(_start(role, log, environment or {}))
         cluster = Standalone(address, web_port, started[0], started[1:], folder)
         deadline = time.monotonic() + PATIENCE_S
-        while cluster.state()["aliveworkers"] != workers:
+        while not cluster.is_up(workers):
             assert time.monotonic() < deadline, "the workers do not come up"
             time.sleep(0.2)
         yield cluster
