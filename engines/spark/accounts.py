@@ -28,7 +28,8 @@ class Account:
     shuffle_read_bytes, shuffle_write_bytes : int
         Bytes that tasks handed on to other tasks.
     remote_bytes : int
-        Those of the bytes read that came from other executors.
+        Those of the bytes read that came from other executors over the network. What the executors
+        of one machine write for each other Spark reads from the disk, and counts as local.
     """
 
     cpu_s: float = 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -66,18 +68,22 @@ class Frame:
 
 @dataclass(frozen=True)
 class Everywhere:
-    """Rows that every Python worker holds whole, once it was asked for them.
+    """Rows that every Python worker holds whole.
 
     Parameters
     ----------
     rows : pyspark.Broadcast
         Of `engines.prepared.Rows`, which this process does not keep.
+    held : list of pyspark.Broadcast
+        All that the workers of the session hold, these rows among them.
     """
 
     rows: Any
+    held: list[Any]
 
     def release(self) -> None:
         """Drop the rows, and the file that workers read them from."""
+        self.held.remove(self.rows)
         self.rows.destroy(blocking=True)
 
 
@@ -106,7 +112,7 @@ def load(session: Session, source: Source) -> Data[Any]:
         case "host":
             native = read()
         case "everywhere":
-            native = Everywhere(session.spark.sparkContext.broadcast(read()))
+            native = _everywhere(session, read)
     return Data(native, source.n_rows, source.prepared.n_features, source)
 
 
@@ -130,6 +136,31 @@ def cached(rows: DataFrame, features: tuple[str, ...], firsts: Sequence[int]) ->
         held.unpersist()
         raise
     return Frame(held, features, partitions)
+
+
+def _everywhere(session: Session, read: Callable[[], Rows]) -> Everywhere:
+    """Have every Python worker hold all rows.
+
+    Spark sends a broadcast when a task first asks for it, which the first search would pay for. A
+    barrier job runs in all slots at once, and so in every worker.
+    """
+    context = session.spark.sparkContext
+    native = Everywhere(context.broadcast(read()), session.held)
+    session.held.append(native.rows)
+    try:
+        slots = context.parallelize(range(session.workers), session.workers).barrier()
+        slots.mapPartitions(functools.partial(_hold, tuple(session.held))).collect()
+    except BaseException:
+        with contextlib.suppress(Exception):  # a JVM that died is told of by what it died in
+            native.release()
+        raise
+    return native
+
+
+def _hold(held: tuple[Any, ...], slot: Iterator[int]) -> Iterator[int]:
+    """Read all that is to be held, in a Python worker."""
+    for _ in slot:
+        yield sum(len(shared.value.row_id) for shared in held)
 
 
 def _spread(session: Session, source: Source) -> Frame:

@@ -72,6 +72,9 @@ class Session:
         A line for each Python worker that died and whose work another one then did.
     cluster : Cluster, optional
         What the session is attached to.
+    held : list of pyspark.Broadcast
+        What the Python workers hold from one call to the next. They forget it with the first task
+        that does not refer to it, so all tasks between those calls do.
     """
 
     spark: Any
@@ -83,6 +86,7 @@ class Session:
     under_way: set[Callable[[], None]]
     lost: list[str] = field(default_factory=list)
     cluster: Cluster | None = None
+    held: list[Any] = field(default_factory=list)
 
 
 def least_memory(workers: int) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import time
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +28,11 @@ _MEASURED_BY = {
     "read_bytes": _TREE,
     "write_bytes": _TREE,
     "spilled_bytes": f"{_TASKS}: what did not fit into memory and went to disk",
-    "received_bytes": f"{_TASKS}: what shuffles read from other executors, without broadcasts",
+    "received_bytes": f"{_TASKS}: what shuffles read from other executors, without broadcasts; "
+    "unknown where executors share a machine, for Spark reads from the other's disk then",
     "sent_bytes": "nobody: Spark does not count it",
-    "gc_s": "Spark, in the metrics of tasks and of executors",
+    "gc_s": f"{_TASKS}, divided by the tasks that an executor runs at a time: nothing of what it "
+    "collected between tasks, and only part of it while it ran fewer",
     "shuffle_read_bytes": _TASKS,
     "shuffle_write_bytes": _TASKS,
     "executor_cpu_s": f"{_TASKS}: threads that ran them, without Python and garbage collection",
@@ -38,13 +43,19 @@ _MEASURED_BY = {
     "cached_on_disk_bytes": "Spark: rows in its cache that memory had no room for",
     "python_workers": "psutil, at the moment of asking",
 }
+# Tasks fill all slots, but find one taken where a task that was called off has not ended yet
+_ASKED_AT_MOST = 10
+_ASK_AGAIN_SECONDS = 0.2
 
 
 def worker_usage(session: Session, cluster: Cluster) -> tuple[WorkerUsage, ...]:
     """Ask every executor alive what it has used, and let their peaks of memory start anew."""
-    samples = _samples(session)
+    samples = _samples(session, cluster)
     cluster.store.settle()
     accounts = cluster.log.accounts()
+    executors = cluster.store.executors()
+    # Those that died count too: what was read from their disks is missing in the sums for good
+    on_host = Counter(executor.host for executor in executors)
     return tuple(
         WorkerUsage(
             worker=executor.title,
@@ -58,9 +69,10 @@ def worker_usage(session: Session, cluster: Cluster) -> tuple[WorkerUsage, ...]:
                 sample,
                 accounts.get(executor.number, Account()),
                 max(1, executor.cores // session.threads),
+                alone=on_host[executor.host] == 1,
             ),
         )
-        for executor in cluster.store.executors()
+        for executor in executors
         if executor.alive and (sample := samples.get(executor.number)) is not None
     )
 
@@ -77,7 +89,7 @@ def facts(session: Session, cluster: Cluster, pools: list[int]) -> Facts:
     pools : list of int
         The largest native pool of each worker, and of this process as the last one.
     """
-    samples = _samples(session)
+    samples = _samples(session, cluster)
     executors = [executor for executor in cluster.store.executors() if executor.alive]
     cores = sum(executor.cores for executor in executors)
     attachment = cluster.attachment
@@ -104,26 +116,39 @@ def facts(session: Session, cluster: Cluster, pools: list[int]) -> Facts:
     )
 
 
-def _samples(session: Session) -> dict[str, Sample]:
-    """Ask the sampler of each executor, by tasks that fill all slots."""
+def _samples(session: Session, cluster: Cluster) -> dict[str, Sample]:
+    """Ask the sampler of each executor, by tasks that fill all slots; again where one is missed."""
     slots = session.workers
     tasks = session.spark.sparkContext.parallelize(range(slots), slots)
+    ask = functools.partial(_ask, tuple(session.held))
     samples: dict[str, Sample] = {}
-    for sample in tasks.mapPartitions(_ask).collect():
-        known = samples.get(sample.executor)
-        samples[sample.executor] = sample if known is None else _later(known, sample)
-    if session.cluster is not None:
-        for executor in session.cluster.store.executors():
-            sample = samples.get(executor.number)
-            if sample is not None and not sample.watched:
-                session.cluster.watch.note(
-                    f"{executor.title} was not watched for a while, for its sampler was killed: "
-                    f"from then on it had at least the memory that is told"
-                )
+    for asked in range(_ASKED_AT_MOST):
+        if asked:
+            time.sleep(_ASK_AGAIN_SECONDS)
+        for sample in tasks.mapPartitions(ask).collect():
+            known = samples.get(sample.executor)
+            samples[sample.executor] = sample if known is None else _later(known, sample)
+        executors = [executor for executor in cluster.store.executors() if executor.alive]
+        if all(executor.number in samples for executor in executors):
+            break
+    for executor in executors:
+        answer = samples.get(executor.number)
+        if answer is None:
+            cluster.watch.note(
+                f"{executor.title} could not be asked for a while: what it used of some phases is "
+                f"told with later ones, or with none"
+            )
+        elif not answer.watched:
+            cluster.watch.note(
+                f"{executor.title} was not watched for a while, for its sampler was killed: "
+                f"from then on it had at least the memory that is told"
+            )
     return samples
 
 
-def _ask(rows: Any) -> Any:
+def _ask(held: tuple[Any, ...], rows: Any) -> Any:
+    """Ask the sampler, in a task that refers to what its Python worker is to go on holding."""
+    del held
     for _ in rows:
         pass
     yield sampler.ask()
@@ -137,15 +162,16 @@ def _later(one: Sample, other: Sample) -> Sample:
 
 
 def _counters(
-    executor: Executor, sample: Sample, account: Account, slots: int
+    executor: Executor, sample: Sample, account: Account, slots: int, *, alone: bool
 ) -> dict[str, float | None]:
     peaks = executor.peaks
     return {
         "spilled_bytes": account.spilled_bytes,
         "sent_bytes": None,
-        "received_bytes": account.remote_bytes,
-        # tasks that run at a time see the same collections, and see none between tasks
-        "gc_s": max(account.gc_s / slots, peaks.get("TotalGCTime", 0) / 1e3),
+        "received_bytes": account.remote_bytes if alone else None,
+        # Tasks that run at a time see the same collections, and see none between tasks. The
+        # executor's own sum has these too, but comes with heartbeats, when the phase may be over.
+        "gc_s": account.gc_s / slots,
         "shuffle_read_bytes": account.shuffle_read_bytes,
         "shuffle_write_bytes": account.shuffle_write_bytes,
         "executor_cpu_s": account.cpu_s,

@@ -29,12 +29,13 @@ def summarise_search(search: Search, phases: Sequence[Phase]) -> dict[str, Any]:
     dict
         How many candidates ended how, the best one, the seconds of fits and scores summed over the
         workers, and the cost beyond them: the seconds of the search less those that its workers
-        needed for fits and scores, had they shared them evenly.
+        needed for fits and scores, had they shared them evenly. That is None where the seconds of
+        any trial are unknown, which would else be told as a cost of the engine.
     """
     plan = search.plan
     candidates = list(search.candidates.values())
     fits_s, scores_s = (_total(candidates, name) for name in ("fit_s", "score_s"))
-    wall_s = next((phase.wall_s for phase in phases if phase.name == "search"), None)
+    phase = next((phase for phase in phases if phase.name == "search"), None)
     completed = len(search.with_outcome("completed"))
     summary: dict[str, Any] = {
         "strategy": plan["strategy"],
@@ -54,13 +55,14 @@ def summarise_search(search: Search, phases: Sequence[Phase]) -> dict[str, Any]:
         "fits_s": fits_s,
         "scores_s": scores_s,
         "slots": plan["slots"],
-        "wall_s": wall_s,
+        "wall_s": None if phase is None else phase.wall_s,
         "candidates_per_minute": None,
         "beyond_fits_s": None,
     }
-    if wall_s:
-        summary["candidates_per_minute"] = 60.0 * completed / wall_s
-        summary["beyond_fits_s"] = wall_s - (fits_s + scores_s) / plan["slots"]
+    if phase is not None and phase.wall_s:
+        summary["candidates_per_minute"] = 60.0 * completed / phase.wall_s
+        if phase.ended and all(map(_timed, candidates)):
+            summary["beyond_fits_s"] = phase.wall_s - (fits_s + scores_s) / plan["slots"]
     return summary
 
 
@@ -75,6 +77,15 @@ def _best(search: Search) -> dict[str, Any] | None:
         "scores": {metric: mean(values) for metric, values in folds.items()},
         "std": {metric: deviation(values) for metric, values in folds.items()},
     }
+
+
+def _timed(candidate: Candidate) -> bool:
+    """Tell whether the seconds of all its trials are known; one that raised has none."""
+    scores = candidate.scores.values()
+    return len(scores) == candidate.n_folds and all(
+        score["fit_s"] is not None or not score["error"]  # what had no time left took none
+        for score in scores
+    )
 
 
 def _total(candidates: Iterable[Candidate], name: str) -> float:

@@ -212,3 +212,31 @@ def test_the_summary_tells_what_a_search_cost_beyond_its_fits(tmp_path):
     assert summary["beyond_fits_s"] == pytest.approx(2.0 - 3.0 / 2)
     assert summary["candidates_per_minute"] == 60
     assert (summary["planned"], summary["completed"], summary["failed"]) == (2, 2, 0)
+
+
+RAISED = {"scores": {}, "fit_s": None, "score_s": None, "error": "ValueError: b"}
+SKIPPED = {"scores": {}, "fit_s": None, "score_s": None}
+
+
+@pytest.mark.parametrize(
+    ("second", "ended", "known"),
+    [
+        ((RAISED, {}), True, False),  # however long they took until they raised
+        ((RAISED, RAISED), True, False),
+        (({},), True, False),  # of the other nothing was told
+        (({}, {}), False, False),  # of others nothing may have been told
+        ((SKIPPED, SKIPPED), True, True),  # for want of time, so that they took none
+        (({"error": "accuracy is undefined"}, {}), True, True),  # but fitted
+    ],
+)
+def test_what_failed_trials_took_is_no_cost_beyond_the_fits(tmp_path, second, ended, known):
+    log = CandidateLog(tmp_path)
+    search = log.begin(KEY, plan([{"a": 1}, {"a": 2}]))
+    for number, folds in enumerate((({}, {}), second)):
+        for fold, other in enumerate(folds):
+            log.add(search, scored(number, fold, 0.5, **other))
+    summary = summarise_search(search, [Phase("search", 9.0, 1.0, 1, 0, 0, ended)])
+    told = summary["fits_s"] + summary["scores_s"]
+    assert summary["beyond_fits_s"] == (pytest.approx(9.0 - told / 2) if known else None)
+    assert summary["wall_s"] == 9.0
+    assert summary["candidates_per_minute"] is not None

@@ -118,6 +118,18 @@ def grid_search(prepared: Prepared, estimator, parameters, scoring) -> np.ndarra
     )
 
 
+def has_rows(engine: SparkEngine, data: Data) -> list[bool]:
+    """Tell for the Python worker of each slot whether it has rows before anything asks for them."""
+    rows = data.native.rows
+
+    def ask(slot: Iterator[int]) -> Iterator[bool]:
+        for _ in slot:
+            yield hasattr(rows, "_value")
+
+    slots = engine._session.spark.sparkContext.parallelize(range(2), 2).barrier()
+    return slots.mapPartitions(ask).collect()
+
+
 def broadcast_files(engine: SparkEngine) -> dict[str, int]:
     """Return the files that broadcasts travel in, with their bytes."""
     folder = Path(engine._session.spark.sparkContext._temp_dir)
@@ -212,6 +224,18 @@ def test_rows_are_shipped_once(engine, tmp_path_factory) -> None:
     assert broadcast_files(engine).keys() - before.keys() == {rows}
     engine.release(data)
     assert broadcast_files(engine).keys() == before.keys()
+
+
+def test_every_worker_has_the_rows_when_they_are_loaded(engine, folded) -> None:
+    train = engine.load(Source(folded, "train", "everywhere"))
+    assert has_rows(engine, train) == [True, True]
+    engine.release(train)
+    train = engine.load(Source(folded, "train", "everywhere"))
+    test = engine.load(Source(folded, "test", "everywhere"))
+    assert has_rows(engine, train) == [True, True]  # and others take no room from them
+    engine.release(train)
+    engine.release(test)
+    assert engine._session.held == []
 
 
 def test_closing_ends_the_search_and_its_threads(engine, everywhere) -> None:

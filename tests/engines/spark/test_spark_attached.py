@@ -31,6 +31,7 @@ KMEANS = KMeansSpec(n_clusters=6, init="k-means||", max_iter=60, tol=1e-12, n_in
 BURN_S = 2.0  # CPU seconds
 SHORT_KMEANS = KMeansSpec(n_clusters=6, init="random", max_iter=20, tol=1e-12, n_init=2)
 BOOSTED = XGBoostSpec(task="binary", n_estimators=20)
+PEAKS = ("jvm_heap_peak_bytes", "python_rss_peak_bytes")
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +185,83 @@ def test_spark_s_own_counters_grow_with_work(engine, blobs):
     assert grew("shuffle_write_bytes") > 0
     assert grew("shuffle_read_bytes") > 0
     assert all(one["sent_bytes"] is None for one in after.values())
+    assert all(one["received_bytes"] is None for one in after.values())  # on one machine
     assert all(one["spilled_bytes"] == 0 for one in after.values())
+
+
+def test_spark_s_own_counters_see_what_spills_and_garbage(engine):
+    from pyspark.sql import Window, functions
+
+    spark = engine._session.spark
+    before = counters(engine)
+    few = {
+        "spark.sql.windowExec.buffer.in.memory.threshold": "100",
+        "spark.sql.windowExec.buffer.spill.threshold": "1000",
+    }
+    for name, value in few.items():
+        spark.conf.set(name, value)
+    try:
+        groups = Window.partitionBy(functions.col("id") % 4)
+        rows = spark.range(0, 8000, 1, 2).withColumn("text", functions.expr("repeat('ab', 100)"))
+        counted = rows.withColumn("others", functions.count("*").over(groups))
+        (told,) = counted.agg(functions.sum("others"), functions.max("text")).collect()
+    finally:
+        for name in few:
+            spark.conf.unset(name)
+    assert told[0] == 8000 * 2000
+    # more garbage than the heap of an executor can hold
+    spark.range(0, 400_000, 1, 2).selectExpr("max(length(repeat(id, 500)))").collect()
+    after = counters(engine)
+    for name in ("spilled_bytes", "gc_s", "shuffle_read_bytes", "shuffle_write_bytes"):
+        assert sum(one[name] for one in after) > sum(one[name] for one in before), name
+    assert all(one["gc_s"] > 0 for one in after)
+
+
+def test_rows_that_are_kept_on_disk_are_counted_while_they_are(engine):
+    from pyspark import StorageLevel
+
+    rows = engine._session.spark.sparkContext.parallelize(range(20_000), 2)
+    assert [one["cached_on_disk_bytes"] for one in counters(engine)] == [0, 0]
+    rows.persist(StorageLevel.DISK_ONLY)
+    try:
+        assert rows.count() == 20_000
+        assert sum(one["cached_on_disk_bytes"] for one in counters(engine)) > 10_000
+    finally:
+        rows.unpersist(blocking=True)
+    assert [one["cached_on_disk_bytes"] for one in counters(engine)] == [0, 0]
+
+
+def test_heaps_and_python_workers_are_told_of_after_a_heartbeat(engine):
+    deadline = time.monotonic() + 60
+    while True:
+        told = counters(engine)
+        assert all(one["python_workers"] >= 1 for one in told)
+        if all(one[name] for one in told for name in PEAKS):
+            break
+        assert time.monotonic() < deadline, told
+        time.sleep(0.5)
+    granted = engine.facts().memory_bytes // 2
+    for one in told:
+        assert 10 * 2**20 < one["jvm_heap_peak_bytes"] <= granted
+        assert one["python_rss_peak_bytes"] > 10 * 2**20
+
+
+def counters(engine: SparkEngine) -> list[dict[str, Any]]:
+    return [dict(one.counters) for one in engine.worker_usage()]
+
+
+def test_to_be_asked_makes_no_worker_forget_its_rows(engine, blobs):
+    data = engine.load(Source(blobs, "train", "everywhere"))
+    rows = data.native.rows
+
+    def has_rows(slot: Iterator[int]) -> Iterator[bool]:
+        for _ in slot:
+            yield hasattr(rows, "_value")
+
+    engine.worker_usage()
+    slots = engine._session.spark.sparkContext.parallelize(range(2), 2).barrier()
+    assert slots.mapPartitions(has_rows).collect() == [True, True]
+    engine.release(data)
 
 
 def test_an_asked_peak_starts_anew(engine):
