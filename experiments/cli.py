@@ -359,7 +359,17 @@ def _tell_other(exc: Exception, arguments: Sequence[str]) -> int:
     if hasattr(exc, "format_message"):
         # the command line itself was wrong
         message = str(exc.format_message()).rstrip(". ")
-        _tell_error(f"{message}; 'enginebench --help' tells more.", arguments)
+        if message == "Missing argument 'EXPERIMENT...'" and (
+            name := cluster_command.taken_for_a_name(arguments)
+        ):
+            message += (
+                f", as {name} behind --cluster was taken for the name of a cluster; give --cluster "
+                f"last"
+            )
+        context = getattr(exc, "ctx", None)  # of the command that the mistake is in
+        command = "enginebench" if context is None else context.command_path
+        end = "" if message.endswith("?") else ";"
+        _tell_error(f"{message}{end} '{command} --help' tells more.", arguments)
         return WRONG_REQUEST
     what = f"{type(exc).__name__}: {exc}".partition("\n")[0].rstrip(".")
     _tell_error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path  # noqa: TC003 - typer reads annotations when they run
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -39,7 +40,14 @@ def _up(
     engines: Annotated[
         str, typer.Option(metavar="NAMES", help="Separated by commas.")
     ] = "dask,spark",
-    workers: Annotated[int, typer.Option(metavar="N", help="Workers of each engine.")] = 2,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Workers of each engine; 2 by default, or fewer where the cores are not enough. "
+            "Workers times threads are no more than this machine has cores.",
+        ),
+    ] = None,
     threads: Threads = 1,
     memory: Memory = "1 GiB",
     host: Host = "127.0.0.1",
@@ -58,13 +66,13 @@ def _up(
     del debug
     from experiments.cluster import ClusterRequest, up
     from experiments.cluster.look import addresses
-    from experiments.cluster.request import is_loopback
+    from experiments.cluster.request import default_workers, is_loopback
     from experiments.definition.units import parse_duration, parse_size
 
     request = ClusterRequest(
         name=name,
         engines=tuple(dict.fromkeys(one.strip() for one in engines.split(",") if one.strip())),
-        workers=workers,
+        workers=default_workers(threads) if workers is None else workers,
         threads=threads,
         memory_bytes=_parsed(parse_size, memory, "--memory"),
         host=host,
@@ -215,6 +223,14 @@ def with_bare_option(arguments: Sequence[str]) -> list[str]:
         if argument == "--cluster" and (not following or following[0].startswith("-")):
             given[number] = "--cluster="
     return given
+
+
+def taken_for_a_name(arguments: Sequence[str]) -> str | None:
+    """Return the word behind ``--cluster``, which is the name of a cluster; None without one."""
+    return next(
+        (word for option, word in pairwise(with_bare_option(arguments)) if option == "--cluster"),
+        None,
+    )
 
 
 def _parsed(parse: Callable[[str], T], text: str, option: str) -> T:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from engines import missing_libraries
-from experiments.definition.host import usable_memory
+from experiments.definition.host import usable_cores, usable_memory
 from experiments.definition.units import format_size
 from experiments.errors import RequestError
 
@@ -16,9 +16,18 @@ ENGINES = ("dask", "spark")
 # What a worker needs to have its libraries and still hold rows; Spark's has a Java heap and Python
 _LEAST_MEMORY_BYTES = {"dask": 512 * 2**20, "spark": 2**30}
 MOST_WORKERS = 64
+_USUAL_WORKERS = 2
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _EVERYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - refused, not bound to
+
+
+def default_workers(threads: int = 1) -> int:
+    """Return how many workers of so many threads a cluster has where nothing is said.
+
+    They are two, or as many as this machine has cores for, and one in any case.
+    """
+    return max(1, min(_USUAL_WORKERS, usable_cores() // max(1, threads)))
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class ClusterRequest:
     engines : tuple of str
         Of "dask" and "spark", each a cluster of its own.
     workers : int
-        Of each engine.
+        Of each engine; `default_workers` of one thread when not given.
     threads : int
         Threads (Dask) or cores (Spark) of each worker.
     memory_bytes : int
@@ -47,7 +56,7 @@ class ClusterRequest:
 
     name: str = "default"
     engines: tuple[str, ...] = ENGINES
-    workers: int = 2
+    workers: int = field(default_factory=default_workers)
     threads: int = 1
     memory_bytes: int = 2**30
     host: str = "127.0.0.1"
@@ -100,6 +109,7 @@ def check(request: ClusterRequest) -> None:
         raise RequestError(f"--workers: must be from 1 to {MOST_WORKERS}; got {request.workers}.")
     if request.threads < 1:
         raise RequestError(f"--threads: must be at least 1; got {request.threads}.")
+    _check_cores(request)
     _check_memory(request)
     check_host(request.host)
 
@@ -151,6 +161,23 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(socket.gethostbyname(host)).is_loopback
     except OSError:
         return False
+
+
+def _check_cores(request: ClusterRequest) -> None:
+    # Nothing binds a worker to cores: those that there are not would be told of all the same. The
+    # engines of an experiment work one after the other, so each may have them all
+    workers, threads = request.workers, request.threads
+    needed, there = workers * threads, usable_cores()
+    if needed > there:
+        raise RequestError(
+            f"{'--threads' if threads > 1 else '--workers'}: {_counted(workers, 'worker')} of "
+            f"{_counted(threads, 'thread')} {'needs' if workers == 1 else 'need'} {needed} cores "
+            f"and this process may use {there}; workers times threads may be {there} at most."
+        )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what if number == 1 else f'{what}s'}"
 
 
 def _check_memory(request: ClusterRequest) -> None:

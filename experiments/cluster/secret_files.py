@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import ssl
 from typing import TYPE_CHECKING
 
 from engines import cluster_roles
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 TLS_FOLDER, SECRET_FILE = "tls", "spark-secret"
 _TLS_FILES = ("ca.pem", "cert.pem", "key.pem")
+_MAKES_SUCH = "'enginebench cluster secrets DIR' makes such files."
+# what OpenSSL calls a key of another certificate, of one kind or of another
+_OF_ANOTHER = ("KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
 
 
 def make_certificates(folder: Path) -> Certificates:
@@ -89,16 +93,17 @@ def write_secrets(folder: Path) -> tuple[Path, ...]:
 
 
 def read_certificates(folder: Path) -> Certificates:
-    """Return the certificates of a folder, having looked that they are there.
+    """Return the certificates of a folder, having looked that they can be used.
 
     Raises
     ------
     RequestError
-        If a file is missing.
+        If a file is missing or is no PEM, or the key is not that of the certificate.
     """
     paths = [folder / name for name in _TLS_FILES]
     for path in paths:
         _read(path, "--tls-folder")
+    _check_loading(*paths)
     return Certificates(*(str(path.absolute()) for path in paths))
 
 
@@ -136,18 +141,42 @@ def secret_at_hand(secret: str | None) -> Iterator[str | None]:
             os.environ[SECRET_VARIABLE] = before
 
 
+def _check_loading(ca_file: Path, cert: Path, key: Path) -> None:
+    """Refuse what Dask would end of as it starts: it loads the files in this way."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    for path in (ca_file, cert):
+        try:
+            context.load_verify_locations(path)
+        except ssl.SSLError as exc:
+            raise _unusable(f"{path} is no certificate in PEM form") from exc
+    try:
+        # a key with a passphrase would ask for it on the terminal, which a container does not have
+        context.load_cert_chain(cert, key, password=lambda: "")
+    except ssl.SSLError as exc:
+        if exc.reason in _OF_ANOTHER:
+            what = f"{cert} and {key.name} do not belong together"
+        elif exc.reason:
+            reason = exc.reason.lower().replace("_", " ")
+            what = f"{cert} and {key.name} cannot be used ({reason})"
+        else:  # OpenSSL has no word for it
+            what = f"{key} is no key in PEM form without a passphrase"
+        raise _unusable(what) from exc
+
+
+def _unusable(what: str) -> RequestError:
+    return RequestError(f"--tls-folder: {what}; {_MAKES_SUCH}")
+
+
 def _read(path: Path, option: str) -> str:
     try:
         return path.read_text(encoding="ascii")
     except OSError as exc:
         raise RequestError(
-            f"{option}: {path} cannot be read ({exc.strerror}); 'enginebench cluster secrets DIR' "
-            f"makes such files."
+            f"{option}: {path} cannot be read ({exc.strerror}); {_MAKES_SUCH}"
         ) from exc
     except UnicodeDecodeError as exc:
         raise RequestError(
-            f"{option}: {path} holds other characters than ASCII; 'enginebench cluster secrets "
-            f"DIR' makes such files."
+            f"{option}: {path} holds other characters than ASCII; {_MAKES_SUCH}"
         ) from exc
 
 

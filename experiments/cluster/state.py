@@ -288,9 +288,11 @@ def remove(folder: Path) -> None:
 
 def _opened(folder: Path, *, make: bool) -> int | None:
     """Return a descriptor of a folder, which is made before if asked; None if it is not there."""
+    if make:
+        # nobody removes what is above: where that cannot be made, it is not there for all time
+        folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         if make:
-            folder.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 folder.mkdir(mode=0o700)
         return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
@@ -26,25 +26,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DEFAULT_WAIT_S = 60.0
-VARIABLE_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+# many hex digits and nothing else, or very many characters, are a secret rather than its variable
+VARIABLE_PATTERN = r"^(?![0-9A-Fa-f]{16,}$)[A-Za-z_][A-Za-z0-9_]{0,63}$"
 
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
 
 
-def _check_variable(name: str) -> str:
-    if re.fullmatch(VARIABLE_PATTERN, name) and "\n" not in name:
+def _check_variable(name: Any) -> str:
+    if isinstance(name, str) and re.fullmatch(VARIABLE_PATTERN, name) and "\n" not in name:
         return name
-    # what was written is not shown: it may be the secret
+    # what was written is not shown, be it text or a number: it may be the secret
     raise ValueError(
-        "must be the name of an environment variable, of letters, digits and '_', and not the "
-        "secret itself"
+        "must be the name of an environment variable, of up to 64 letters, digits and '_', and not "
+        "the secret itself"
     )
 
 
 VariableName = Annotated[
     str,
-    AfterValidator(_check_variable),
+    BeforeValidator(_check_variable),
     WithJsonSchema({"type": "string", "pattern": VARIABLE_PATTERN}),
 ]
 

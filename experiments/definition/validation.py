@@ -285,7 +285,7 @@ def _metric_problems(document: Document, path: tuple[str, ...]) -> Iterator[Prob
     tasks = _tasks(workload, document.tree.get("sweep"))
     scoring = [name for name, metric in METRICS.items() if not tasks or tasks & set(metric.tasks)]
     response = workload.get("response") if isinstance(workload, dict) else None
-    ranks, improbable = response != "classes", response in {"classes", "ranking"}
+    ranks, improbable = response != "classes", response in ["classes", "ranking"]
     fitting = [
         name
         for name in scoring

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,7 +62,27 @@ def instructions() -> list[Instruction]:
 
 
 @pytest.fixture(scope="session")
-def compose() -> dict[str, Any]:
-    """Return what compose.yaml holds, its variables as they are written."""
+def compose_with() -> Callable[..., dict[str, Any]]:
+    """Return a function that gives what compose.yaml holds for a person with some variables."""
     text = (ROOT / "docker" / "compose.yaml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)
+
+    def read(**variables: str) -> dict[str, Any]:
+        def value(found: re.Match[str]) -> str:
+            return variables.get(found[1], found[2])
+
+        return yaml.safe_load(re.sub(r"\$\{(\w+):-([^}]*)\}", value, text))
+
+    return read
+
+
+@pytest.fixture(scope="session")
+def compose(compose_with: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    """Return what compose.yaml holds where no variable is set."""
+    return compose_with()
+
+
+@pytest.fixture(scope="session")
+def readme() -> str:
+    """Return what a person reads beside it, with commands on one line each."""
+    text = (ROOT / "docker" / "README.md").read_text(encoding="utf-8")
+    return re.sub(r"\\\n\s*", "", text)

@@ -86,7 +86,8 @@ class Stack:
             "ENGINEBENCH_CACHE": f"{self.folder}/cache",
             # Java that starts quickly, where the tests have set one
             **{key: os.environ[key] for key in ("JAVA_HOME",) if key in os.environ},
-            **{key: self.here(value) for key, value in given.items()},
+            # what has no value is the person's own, who has none here
+            **{key: self.here(value) for key, value in given.items() if value is not None},
         }
 
     def start(self, name, number):

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 import pytest
 
 ROLES = ("dask-scheduler", "dask-worker", "spark-master", "spark-worker")
 SERVICES = ("client", *ROLES)
+WORKERS = ("dask-worker", "spark-worker")
+KEYS = {
+    "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION",
+    "AWS_ENDPOINT_URL",
+}  # fmt: skip
 UNITS = {"m": 2**20, "g": 2**30}
 
 
@@ -81,7 +89,8 @@ def test_secrets_are_files_of_a_folder_that_git_ignores(compose, root):
 def test_a_container_is_given_the_secrets_that_it_names_and_no_others(compose, name):
     service = compose["services"][name]
     given = {secret["target"] for secret in service["secrets"]}
-    words = [*service["command"], *service.get("environment", {}).values()]
+    variables = service.get("environment", {}).values()
+    words = [*service["command"], *(value for value in variables if value is not None)]
     named = {word.rpartition("=")[2] for word in words if "/run/secrets/" in word}
     if "/run/secrets/tls" in named:
         named.remove("/run/secrets/tls")
@@ -96,3 +105,38 @@ def test_all_that_read_prepared_data_have_it_at_one_path_and_only_the_client_wri
         assert volumes["/data"]["source"] == "prepared"
         assert volumes["/data"].get("read_only", False) == (name != "client")
         assert compose["services"]["client"]["environment"]["ENGINEBENCH_STORAGE"] == "/data"
+
+
+def test_more_workers_stay_for_a_run_and_the_client_has_as_many_cores(compose_with, readme):
+    (row,) = (line for line in readme.splitlines() if line.startswith("| more workers |"))
+    (told,) = re.findall(r"`export ([^`]*)`", row)
+    variables = dict(one.split("=") for one in told.split())
+    assert set(variables.values()) == {"4"}
+    assert "`--set resources.cores=4`" in row
+    services = compose_with(**variables)["services"]
+    assert [services[name]["deploy"]["replicas"] for name in WORKERS] == [4, 4]
+    assert services["client"]["cpus"] == 4
+
+
+def test_an_experiment_of_your_own_runs_where_its_paths_begin_and_writes_where_it_may(
+    compose, readme
+):
+    (command,) = (line for line in readme.splitlines() if "--volume " in line)
+    words = shlex.split(command)
+    mount = words[words.index("--volume") + 1].split(":")
+    assert mount[1:] == [words[words.index("--workdir") + 1], "ro"]
+    volumes = {volume["target"]: volume for volume in compose["services"]["client"]["volumes"]}
+    folder, slash, name = words[words.index("--output") + 1].rpartition("/")
+    assert (volumes[folder]["type"], slash, bool(name)) == ("bind", "/", True)
+    experiment = words[words.index("run", words.index("enginebench")) + 1]
+    assert "/" not in experiment
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_keys_of_s3_are_passed_by_name_to_all_that_read_data_and_to_no_others(
+    compose, readme, name
+):
+    given = compose["services"][name].get("environment", {})
+    passed = {variable for variable, value in given.items() if value is None}
+    assert passed == (KEYS if name in {"client", *WORKERS} else set())
+    assert all(variable in readme for variable in passed)

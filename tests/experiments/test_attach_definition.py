@@ -108,13 +108,42 @@ def test_what_ran_before_there_were_clusters_has_the_digest_that_it_had(name):
         "engines.dask.address=[tcp://me:hunter2@10.0.0.5:8786]",
         "engines.spark.secret=hunter2",
         "engines.spark={secret: 'hunter2'}",
+        "engines.spark={secret: [a, 'b hunter2']}",
+        "engines.spark.password=hunter2",
+        "engines.spark.PASSWD=a hunter2",
+        "engines.spark={'api_key': {a: 'b, hunter2'}}",
+        'engines.spark.token="hunter2',
+        "sweep={engines.spark.secret_env: [a, hunter2!]}",
         "engines.spark.secret_env=hunter2!",
+        "engines.spark.secret_env=[a, hunter2]",
+        "storage=s3://bucket/folder?access_key=hunter2",
         "storage=s3://me:hun/hunter2@bucket/folder",
         "storage=s3://bucket/folder?endpoint_override=http://me:hunter2@host",
     ],
 )
 def test_no_refusal_repeats_a_secret(override):
     assert "hunter2" not in refusal(digits, override)
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "deadbeef" * 8,  # as `cluster secrets` makes them, of which some begin with a letter
+        "DEADBEEF01234567",
+        "hunter2" * 10,
+        "'1234567890'",
+        "1234567890",  # read as a number
+    ],
+)
+def test_what_looks_like_a_secret_is_no_name_of_a_variable_and_is_not_repeated(secret):
+    message = refusal(digits, f"engines.spark.secret_env={secret}")
+    assert "engines.spark.secret_env: must be the name of an environment variable" in message
+    assert secret.strip("'") not in message
+
+
+@pytest.mark.parametrize("name", ["_", "deadbeef", "SPARK__CLUSTER__" * 4])
+def test_a_name_of_a_variable_may_be_short_or_long(name):
+    assert digits(f"engines.spark.secret_env={name}").engines.spark.secret_env == name
 
 
 def test_a_home_folder_that_is_not_known_is_refused():

@@ -8,9 +8,17 @@ import subprocess
 import sys
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from experiments import cli
+from experiments.cluster.request import check
 from experiments.cluster_command import with_bare_option
+from experiments.errors import RequestError
 
 
 @pytest.fixture
@@ -18,6 +26,12 @@ def state(tmp_path, monkeypatch):
     """Return the folder where clusters are kept, which is not there yet."""
     monkeypatch.setenv("ENGINEBENCH_STATE", str(tmp_path / "state"))
     return tmp_path / "state"
+
+
+@pytest.fixture(autouse=True)
+def cores(monkeypatch):
+    """Have this machine give two cores, whatever it has."""
+    monkeypatch.setattr("experiments.cluster.request.usable_cores", lambda: 2)
 
 
 @pytest.fixture
@@ -38,12 +52,17 @@ WORKER = ("role", "dask-worker")
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "Missing command; 'enginebench --help' tells more."),
+        ((), "Missing command; 'enginebench cluster --help' tells more."),
+        (("upp",), "'upp'. Did you mean 'up'? 'enginebench cluster --help' tells more."),
+        (("up", "--worker", "1"), "'enginebench cluster up --help' tells more."),
         (("up", "--name", "../x"), "--name: '../x' is no name of a cluster"),
         (("up", "--engines", "sklearn"), "--engines: there is no cluster of 'sklearn'"),
         (("up", "--engines", ","), "--engines: name at least one of dask, spark"),
         (("up", "--workers", "0"), "--workers: must be from 1 to 64; got 0"),
         (("up", "--threads", "0"), "--threads: must be at least 1; got 0"),
+        (("up", "--threads", "500"), "--threads: 1 worker of 500 threads needs 500 cores and"),
+        (("up", "--workers", "64"), "--workers: 64 workers of 1 thread need 64 cores and this"),
+        (("up", "--workers", "1", "--threads", "65"), "may use 2; workers times threads may be 2"),
         (("up", "--memory", "much"), "--memory: must be a size"),
         (("up", "--memory", "100 MiB"), "--memory: a worker of dask needs at least 512 MiB"),
         (("up", "--memory", "700 MiB"), "--memory: a worker of spark needs at least 1 GiB"),
@@ -62,6 +81,8 @@ WORKER = ("role", "dask-worker")
         (("role", "spark-master", "--secret-file", "absent"), "absent cannot be read"),
         (("role", "dask-scheduler", "--tls-folder", "absent"), "ca.pem cannot be read"),
         (("role", "spark-worker"), "spark-worker needs the --address of its master: spark://"),
+        ((*WORKER, "--address", "tcp://h:99999"), "--address: its port must be from 1 to 65535;"),
+        ((*WORKER, "--address", "tcp://h:0"), "--address: its port must be from 1 to 65535; got 0"),
         ((*WORKER, "--address", "tls://h:1"), "without --tls-folder takes tcp://HOST:8786"),
         ((*WORKER, "--address", "tcp://h:1", "--threads", "0"), "--threads: must be at least 1"),
         ((*WORKER, "--address", "tcp://h:1", "--memory", "1 MB"), "at least 512 MiB; got 1 MB"),
@@ -76,6 +97,68 @@ def test_a_wrong_request_is_one_sentence_and_leaves_nothing(command, state, argu
     assert line.startswith("error: ")
     assert says in line
     assert not state.exists()
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "workers"), [(1, 1, 1), (2, 1, 2), (2, 2, 1), (16, 1, 2), (3, 2, 1)]
+)
+def test_as_many_workers_as_the_cores_allow_and_no_more_than_two_start_by_default(
+    command, monkeypatch, cores, threads, workers
+):
+    asked = []
+
+    def up(request):
+        check(request)
+        asked.append(request.workers)
+        raise RequestError("enough")
+
+    monkeypatch.setattr("experiments.cluster.up", up)
+    monkeypatch.setattr("experiments.cluster.request.usable_cores", lambda: cores)
+    assert command("up", "--threads", threads)[2] == "error: enough\n"
+    assert asked == [workers]
+
+
+@pytest.fixture
+def tls(command, tmp_path):
+    """Return a folder of certificates, and another of which others know nothing."""
+    for name in ("a", "b"):
+        command("secrets", tmp_path / name)
+    return tmp_path / "a" / "tls", tmp_path / "b" / "tls"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [
+        ("ca.pem", "no PEM", "ca.pem is no certificate in PEM form"),
+        ("ca.pem", "", "ca.pem is no certificate in PEM form"),
+        ("cert.pem", "no PEM", "cert.pem is no certificate in PEM form"),
+        ("key.pem", "no PEM", "key.pem is no key in PEM form without a passphrase"),
+        ("key.pem", None, "cert.pem and key.pem do not belong together"),
+    ],
+)
+def test_certificates_that_cannot_be_used_are_named_in_one_sentence(
+    command, tls, file, content, says
+):
+    own, others = tls
+    (own / file).write_text((others / file).read_text() if content is None else content)
+    code, out, errors = command("role", "dask-scheduler", "--tls-folder", own, "--port", "0")
+    assert (code, out) == (2, "")
+    (line,) = errors.splitlines()
+    assert line.startswith(f"error: --tls-folder: {own}")
+    assert says in line
+    assert "'enginebench cluster secrets DIR' makes such files." in line
+
+
+def test_a_key_that_asks_for_a_password_is_refused_and_asks_nobody(command, tls):
+    own, _ = tls
+    key = load_pem_private_key((own / "key.pem").read_bytes(), None)
+    locked = key.private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"hunter2")
+    )
+    (own / "key.pem").write_bytes(locked)
+    code, _, errors = command("role", "dask-scheduler", "--tls-folder", own, "--port", "0")
+    assert code == 2
+    assert "key.pem is no key in PEM form without a passphrase" in errors
 
 
 def test_a_password_in_an_address_is_not_repeated(command):
@@ -135,6 +218,19 @@ def test_two_secrets_differ(command, tmp_path):
 )
 def test_the_name_of_a_cluster_may_be_left_out(given, meant):
     assert with_bare_option(given) == meant
+
+
+def test_an_experiment_that_was_taken_for_the_name_of_a_cluster_is_told(capsys, state):
+    assert cli.run_command(["run", "--cluster", "kmeans-digits"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        "error: Missing argument 'EXPERIMENT...', as kmeans-digits behind --cluster was taken for "
+        "the name of a cluster; give --cluster last; 'enginebench run --help' tells more."
+    )
+    for others in (["run", "--cluster"], ["run"], ["run", "--cluster=one"]):
+        assert cli.run_command(others) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "Missing argument 'EXPERIMENT...'; 'enginebench run --help' tells more." in line
 
 
 def test_a_run_on_a_cluster_that_is_not_up_is_refused(capsys, state):

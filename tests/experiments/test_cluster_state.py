@@ -343,6 +343,14 @@ def test_a_state_folder_that_cannot_be_made_says_which_variable_to_set(tmp_path,
     monkeypatch.setenv("ENGINEBENCH_STATE", str(tmp_path / "state"))
 
 
+def test_a_state_folder_where_nothing_can_be_made_is_held_by_nobody(monkeypatch, capsys):
+    monkeypatch.setenv("ENGINEBENCH_STATE", "/proc/x")  # which says that it is not there
+    assert run_command(["cluster", "up"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: /proc/x/clusters/default cannot be used for the state of")
+    assert line.endswith("set ENGINEBENCH_STATE to another folder.")
+
+
 def test_the_last_line_of_a_traceback_is_its_message(tmp_path):
     log = tmp_path / "log"
     log.write_text("Traceback\n  File x\nValueError: wrong \x1b[31mport\n    at java.lang.Foo\n\n")

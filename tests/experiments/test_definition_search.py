@@ -502,6 +502,11 @@ def test_a_metric_that_needs_probabilities_is_refused_where_classes_are_asked_fo
         ]
 
 
+def test_a_response_that_is_no_word_is_refused(refusal):
+    (message,) = refusal(SVC.replace("SVC", "SVC, response: []") + "metrics: [accuracy]\n")
+    assert "workload.response: must be" in message
+
+
 # ---- estimators and tasks ------------------------------------------------------------------------
 
 
