@@ -111,12 +111,16 @@ def prepare_points(experiment: Experiment, to: str | None = None) -> list[str]:
     from experiments.runner.ready import make_ready
 
     lines = []
-    asked_storage(to, {}, key="--to")
+    storage_key = "storage" if to is None else "--to"
+    asked_storage(to, {}, key=storage_key)
     with watch() as on_event:
         asked = experiment if to is None else experiment.model_copy(update={"storage": to})
         for point, at_point in asked.points():
             ready = make_ready(
-                point, at_point, lambda done, total: on_event(Preparing(done, total))
+                point,
+                at_point,
+                lambda done, total: on_event(Preparing(done, total)),
+                storage_key=storage_key,
             )
             at = "".join(f"{key} = {value}: " for key, value in point.items())
             prepared = ready.prepared

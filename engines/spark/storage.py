@@ -46,16 +46,26 @@ def spark_path(location: Location, name: str) -> str:
 def options(location: Location) -> dict[str, str]:
     """Return what Spark's reader must know beside the address: what a URL says behind its ``?``.
 
-    Keys are not among it: Hadoop finds them in the environment of driver and executors.
+    Keys are not among it, nor which kind of keys: Hadoop finds them in the environment of driver
+    and executors, and tries again for as long as it is configured to.
     """
     asked = location.queries
-    if location.scheme != "s3" or not asked:
-        return {}
-    found = {"fs.s3a.path.style.access": "true"} if "endpoint_override" in asked else {}
-    if endpoint := asked.get("endpoint_override"):
-        found["fs.s3a.endpoint"] = f"{asked.get('scheme', 'https')}://{endpoint}"
-    if region := asked.get("region"):
-        found["fs.s3a.endpoint.region"] = region
+    protocol = asked.get("scheme", "https")
+    endpoint = asked.get("endpoint_override")
+    found = {}
+    if location.scheme == "s3":
+        if endpoint:
+            found["fs.s3a.path.style.access"] = "true"
+            found["fs.s3a.endpoint"] = f"{protocol}://{endpoint}"
+        elif protocol == "http":
+            found["fs.s3a.connection.ssl.enabled"] = "false"
+        if region := asked.get("region"):
+            found["fs.s3a.endpoint.region"] = region
+    elif location.scheme in {"gs", "gcs"}:
+        if endpoint:
+            found["fs.gs.storage.root.url"] = f"{protocol}://{endpoint}"
+        if project := asked.get("project_id"):
+            found["fs.gs.project.id"] = project
     return found
 
 

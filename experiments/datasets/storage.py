@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from engines.errors import SpecError, headline
@@ -21,14 +21,28 @@ if TYPE_CHECKING:
 
     from engines.prepared import Prepared
 
+KEY = "storage"
 VARIABLE = "ENGINEBENCH_STORAGE"
 # no copy of one file takes as long, so that whoever wrote it is gone, on whatever machine
 _ABANDONED_S = 24 * 3600
 
 
+@dataclass(frozen=True)
+class Storage(Location):
+    """A folder of prepared datasets.
+
+    Parameters
+    ----------
+    key : str
+        What messages call the place where it was given.
+    """
+
+    key: str = KEY
+
+
 def asked_storage(
-    given: str | None, environ: Mapping[str, str] = os.environ, *, key: str = "storage"
-) -> Location | None:
+    given: str | None, environ: Mapping[str, str] = os.environ, *, key: str = KEY
+) -> Storage | None:
     """Return where engines are to find prepared data: as given, else ``$ENGINEBENCH_STORAGE``.
 
     Parameters
@@ -42,22 +56,27 @@ def asked_storage(
 
     Returns
     -------
-    Location or None
+    Storage or None
         None where nobody says anything: engines then read the cache of this machine.
 
     Raises
     ------
     RequestError
         If it is no folder and no URL, or one with a secret in it; or a folder of this machine in
-        one that is not there.
+        one that is not there, or a URL that nothing opens. No server is asked.
     """
     where, text = (key, given) if given else (VARIABLE, environ.get(VARIABLE))
     if not text:
         return None
     try:
-        storage = Location.parse(text)
+        storage = Storage(Location.parse(text).address, where)
+        storage.check_opener()
     except SpecError as exc:
         raise RequestError(f"{where}: {exc}.") from exc
+    except OSError as exc:
+        raise RequestError(
+            f"{where}: {str(exc).rstrip('.')}; install what opens them, or mend the address."
+        ) from exc
     above = None if storage.path is None else storage.path.parent
     if above is not None and not os.path.isdir(above):  # noqa: PTH112 - it raises nothing
         raise RequestError(
@@ -91,6 +110,7 @@ def publish(prepared: Prepared, storage: Location) -> Prepared:
     RequestError
         If the storage cannot be written.
     """
+    key = storage.key if isinstance(storage, Storage) else KEY
     folder = prepared.path
     if prepared.blocks is not None or folder is None:
         return prepared
@@ -106,12 +126,12 @@ def publish(prepared: Prepared, storage: Location) -> Prepared:
             read_manifest(target)
     except OSError as exc:
         raise RequestError(
-            f"storage: the prepared dataset cannot be written to {target} "
+            f"{key}: the prepared dataset cannot be written to {target} "
             f"({headline(exc).rstrip('.')}); check the address, and that this machine may write "
             f"there."
         ) from exc
     except SpecError as exc:
-        raise RequestError(f"storage: {exc}") from exc
+        raise RequestError(f"{key}: {exc}") from exc
     return replace(prepared, url=str(target))
 
 

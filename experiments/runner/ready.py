@@ -114,10 +114,12 @@ def make_ready(
     experiment: Experiment,
     on_progress: Callable[[int, int | None], None],
     joined: Joined | None = None,
+    storage_key: str = "storage",
 ) -> ReadyPoint:
     """Prepare the data of one point, and refuse what cannot be run on it.
 
     `joined` says what the engines get that join a cluster; without it they get what is asked for.
+    `storage_key` is what messages call the place where the storage of the experiment was given.
 
     Raises
     ------
@@ -138,7 +140,7 @@ def make_ready(
         label_kind=_label_kind(spec),
         min_row_groups=max(granted_cores(experiment), _LEAST_ROW_GROUPS),
         learns_label=_learns(spec),
-        storage=asked_storage(experiment.storage),
+        storage=asked_storage(experiment.storage, key=storage_key),
         on_progress=on_progress,
     )
     _check_held_out(spec, prepared)

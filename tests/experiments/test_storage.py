@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from engines import locations
 from engines.errors import SpecError
 from engines.locations import Location
 from engines.manifest import MANIFEST, read_manifest, unreadable
 from engines.prepared import open_prepared, read_labels, read_rows
-from experiments.cli import WRONG_REQUEST, run_command
+from experiments.cli import INTERRUPTED, WRONG_REQUEST, run_command
 from experiments.datasets import prepare
 from experiments.datasets.opening import open_dataset
 from experiments.datasets.options import BlobsOptions, PreparedOptions, SplitOptions
@@ -28,6 +32,8 @@ from experiments.definition import Experiment
 from experiments.errors import RequestError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from engines.prepared import Prepared
 
 SPLIT = SplitOptions(test_fraction=0.25, folds=3)
@@ -184,6 +190,221 @@ def test_a_storage_in_a_folder_that_is_not_there_is_refused_and_not_made(
         f"create that or mend the path."
     )
     assert not (tmp_path / "shraed").exists()
+
+
+def refusal(
+    key: str,
+    address: str,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> str:
+    """Prepare with an address that is refused, and return what is told after its name."""
+    sections: dict[str, Any] = {}
+    arguments = ["--to", address] if key == "--to" else []
+    if key == "storage":
+        sections["storage"] = address
+    elif key == "dataset.url":
+        sections["dataset"] = {"source": "prepared", "url": address}
+    elif key == "ENGINEBENCH_STORAGE":
+        monkeypatch.setenv(key, address)
+    assert run_command(["prepare", write_definition(folder, **sections), *arguments]) == (
+        WRONG_REQUEST
+    )
+    (line,) = [one for one in capsys.readouterr().err.splitlines() if one.startswith("error:")]
+    _, named, told = line.partition(f"{key}: ")
+    assert named
+    # what the definition says is checked when it is read, and told with its file
+    if key in {"--to", "ENGINEBENCH_STORAGE"}:
+        assert line.startswith(f"error: {key}: ")
+    return told
+
+
+@pytest.mark.parametrize("key", ["storage", "dataset.url", "--to", "ENGINEBENCH_STORAGE"])
+@pytest.mark.parametrize(
+    ("address", "example"),
+    [
+        ("s3://", "s3://bucket/folder"),
+        ("s3:///x", "s3://bucket/folder"),
+        ("s3://?region=x", "s3://bucket/folder"),
+        ("gs://", "gs://bucket/folder"),
+        ("abfs://c@/x", "abfs://container@account.dfs.core.windows.net/folder"),
+        ("hdfs:///x", "hdfs://host:8020/folder"),
+    ],
+)
+def test_an_address_without_a_bucket_is_refused(  # noqa: PLR0917 - fixtures
+    key: str,
+    address: str,
+    example: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = refusal(key, address, tmp_path, capsys, monkeypatch)
+    scheme, what = address.partition("://")[0], "host" if "host" in example else "bucket"
+    assert told == f"the {scheme}:// URL names no {what}; a good one looks like {example}."
+
+
+@pytest.mark.parametrize("key", ["storage", "--to", "ENGINEBENCH_STORAGE"])
+def test_what_nothing_opens_is_refused_before_the_data_is_prepared(
+    key: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ENGINEBENCH_CACHE", str(tmp_path / "cache"))
+    told = refusal(key, "s4://bucket/x", tmp_path, capsys, monkeypatch)
+    assert told == (
+        "nothing that is installed opens s4:// addresses: Protocol not known: s4; install what "
+        "opens them, or mend the address."
+    )
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize("key", ["storage", "--to", "ENGINEBENCH_STORAGE"])
+def test_a_copy_that_fails_is_told_by_the_name_of_what_asked_for_it(
+    key: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    told = refusal(key, str(tmp_path / "file"), tmp_path, capsys, monkeypatch)
+    assert told.startswith(f"the prepared dataset cannot be written to {tmp_path}/file/")
+
+
+@pytest.mark.parametrize("key", ["--to", "dataset.url"])
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("abfs://account/x", "ArrowInvalid: AzureOptions doesn't contain a valid account name"),
+        ("abfs://c@account/x?credential_kind=none", "ArrowInvalid: Unexpected credential_kind"),
+        ("abfs://c@account/x?credential_kind=cli", "Check for Hierarchical Namespace support"),
+    ],
+)
+def test_what_arrow_refuses_is_told_in_one_sentence(  # noqa: PLR0917 - fixtures
+    key: str,
+    address: str,
+    why: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # without Azure's command, which has credentials
+    told = refusal(key, address, tmp_path, capsys, monkeypatch)
+    assert ("cannot be written to" if key == "--to" else "cannot be read") in told
+    assert why in told
+
+
+def test_a_reader_without_credentials_of_azure_does_not_end() -> None:
+    # in a process of its own, which opening a file would end
+    script = (
+        "from engines.locations import Location\n"
+        "folder = Location.parse('abfs://c@account/x?credential_kind=cli').connect()\n"
+        "for read in (folder.read, folder.parquet):\n"
+        "    try:\n"
+        "        read('dataset.json')\n"
+        "    except OSError as exc:\n"
+        "        print('told')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PATH": ""},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout.split()) == (0, ["told", "told"])
+
+
+@pytest.mark.parametrize("scheme", ["s3", "gs", "gcs", "abfs", "abfss"])
+def test_what_an_address_may_say_is_what_opens_it(scheme: str) -> None:
+    from pyarrow import fs
+
+    bucket = "c@account.dfs.core.windows.net" if scheme.startswith("abfs") else "bucket"
+    values = {
+        "endpoint_override": "127.0.0.1:1",
+        "scheme": "http",
+        "region": "us-east-1",
+        "project_id": "p",
+        "retry_limit_seconds": "5",
+        "credential_kind": "anonymous",
+    }
+    with pytest.raises(SpecError, match="behind the \\? it may have") as refused:
+        Location.parse(f"{scheme}://{bucket}/x?key=1")
+    may = str(refused.value).rpartition(" it may have ")[2].split(", ")
+    # S3 would be asked for the region otherwise
+    asked = {"region": "us-east-1"} if scheme == "s3" else {}
+    for name, value in values.items():
+        query = "&".join(f"{one}={said}" for one, said in {**asked, name: value}.items())
+        address = f"{scheme}://{bucket}/x?{query}"
+        if name in may:
+            Location.parse(address).connect()
+            continue
+        with pytest.raises(SpecError, match=f"must not say '{name}'"):
+            Location.parse(address)
+        with pytest.raises(ValueError, match="Unexpected query parameter"):
+            fs.FileSystem.from_uri(address)
+    for wrong in (f"{scheme}://{bucket}/x?anonymous=true", "hdfs://nn/x?region=a"):
+        with pytest.raises(SpecError, match="must not say"):
+            Location.parse(wrong)
+
+
+@pytest.fixture
+def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """Listen and never answer, where Google's library asks for what a key gives it."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(60)
+        key = dict.fromkeys(("client_id", "client_secret", "refresh_token"), "test")
+        token_uri = f"http://127.0.0.1:{listening.getsockname()[1]}/token"
+        file = tmp_path / "key.json"
+        text = json.dumps({"type": "authorized_user", "token_uri": token_uri, **key})
+        file.write_text(text, encoding="utf-8")
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+        yield listening
+
+
+def test_google_is_not_tried_for_longer_than_anybody_waits(
+    silent: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent.close()
+    assert locations._RETRIED_S <= 15
+    monkeypatch.setattr(locations, "_RETRIED_S", 1)
+    monkeypatch.setattr(locations, "_ANSWERED_S", 600)
+    began = time.monotonic()
+    with pytest.raises(RequestError, match=r"cannot be read \(OSError: .*CURL error") as refused:
+        existing("gs://bucket/x?endpoint_override=127.0.0.1:1&scheme=http")
+    assert time.monotonic() - began < 30
+    assert "error_info" not in str(refused.value)
+    # the address that records show says nothing of it
+    assert str(refused.value).startswith(
+        "dataset.url: gs://bucket/x?endpoint_override=127.0.0.1:1&scheme=http cannot be read"
+    )
+
+
+@pytest.mark.usefixtures("silent")
+def test_google_s_silence_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locations, "_RETRIED_S", 1)
+    monkeypatch.setattr(locations, "_ANSWERED_S", 2)
+    told = r"cannot be read \(TimeoutError: no answer within 2 s\); check the address"
+    with pytest.raises(RequestError, match=told):
+        existing("gs://bucket/x")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_a_wait_for_google_is_stopped(
+    silent: socket.socket, ending: signal.Signals, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "experiments", "prepare", write_definition(tmp_path)]
+    with subprocess.Popen([*command, "--to", "gs://bucket/x?retry_limit_seconds=600"]) as waiting:
+        try:
+            asked, _ = silent.accept()
+            with asked:
+                waiting.send_signal(ending)
+                assert waiting.wait(10) == INTERRUPTED
+        finally:
+            waiting.kill()
 
 
 COPY_AND_DIE = """
