@@ -15,6 +15,7 @@ from engines.dask import DaskEngine, sampler
 from engines.dask.sampler import Account
 from engines.processes import process_name
 from engines.types import Attachment, Resources
+from engines.usage import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,20 +96,30 @@ def test_a_log_that_was_empty_and_is_full_may_have_lost_fetches():
 
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_what_reading_takes_is_nothing_that_the_worker_used(monkeypatch, before):
-    read = sampler.usage_of_tree
+    # of the threads of this test alone, for other processes of a session of tests are busy too
+    used_s = []
 
-    def slow(root: int) -> Any:
-        found = None if before else read(root)
+    def work() -> None:
+        began = time.thread_time()
         burn(READING_S)
-        return found or read(root)
+        used_s.append(time.thread_time() - began)
+
+    def slow(_: int) -> Any:
+        if before:
+            work()
+        found = [], Usage(sum(used_s), 1, 0, 0, 1)
+        if not before:
+            work()
+        return found
 
     monkeypatch.setattr(sampler, "usage_of_tree", slow)
     with opened(worker()) as account:
         first = account.told()["cpu_s"]
-        burn(READING_S)
+        work()
         # meanwhile the sampler reads too
         time.sleep(sampler._AGAIN + 2 * sampler.PERIOD + READING_S)
         second = account.told()["cpu_s"]
+    assert len(used_s) >= 5
     assert first == pytest.approx(0, abs=READING_S / 3)
     assert second - first == pytest.approx(READING_S, abs=READING_S / 3)
 
