@@ -147,6 +147,7 @@ def test_a_process_is_counted_once_whichever_number_of_workers_it_has(tmp_path):
             burn(1.0)
             after = used(engine)
     assert {one.process for one in after} == {process_name(os.getpid())}
-    assert after[0].cpu_s - before[0].cpu_s == pytest.approx(1.0, abs=0.5)
+    # with what else the process of the tests has below it
+    assert 0.9 < after[0].cpu_s - before[0].cpu_s < 1.9
     assert after[0].peak_memory_bytes > 0
     assert (after[1].cpu_s, after[1].peak_memory_bytes, after[1].counters["gc_s"]) == (0.0, 0, 0.0)
