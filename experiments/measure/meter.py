@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Reading the memory maps of a tree takes the longer the more memory it holds; the interval grows
 # with it, so that reading never takes more than this share of one core. With what surrounds it,
 # measuring stays below 2 %. In between it is looked how memory grows, which costs next to nothing.
-LARGEST_SHARE = 0.012
+LARGEST_SHARE = 0.008
 SHORTEST_INTERVAL_S = 0.05
 
 
