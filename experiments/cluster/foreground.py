@@ -21,6 +21,7 @@ from experiments.cluster.processes import MARK, Started, end, since_when
 from experiments.cluster.request import check_host, check_worker_memory
 from experiments.cluster.secret_files import read_certificates, read_secret, secret_at_hand
 from experiments.console import say
+from experiments.definition.addresses import MOST_PORTS
 from experiments.errors import RequestError
 from experiments.runner.environment import child_environment
 
@@ -32,7 +33,6 @@ AUTO = "auto"
 # where schedulers and masters listen unless told otherwise
 _PORTS = {"dask-scheduler": 8786, "spark-master": 7077}
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_MOST_PORTS = 65535
 _ADDRESS = re.compile(r"(?P<scheme>[a-z]+)://[^\s/@:]+:(?P<port>[0-9]{1,5})")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -200,8 +200,8 @@ def _check(request: RoleRequest) -> None:
     if request.engine == "spark" and request.tls_folder is not None:
         raise RequestError("--tls-folder is for Dask; give Spark's parts --secret-file.")
     _check_address(request)
-    if request.port is not None and not 0 <= request.port <= _MOST_PORTS:
-        raise RequestError(f"--port: must be from 0 to {_MOST_PORTS}; got {request.port}.")
+    if request.port is not None and not 0 <= request.port <= MOST_PORTS:
+        raise RequestError(f"--port: must be from 0 to {MOST_PORTS}; got {request.port}.")
     if request.part == "worker":
         if request.threads < 1:
             raise RequestError(f"--threads: must be at least 1; got {request.threads}.")
@@ -254,7 +254,7 @@ def _check_address(request: RoleRequest) -> None:
         raise RequestError(
             f"--address: {request.role}{why} takes {example}; got {request.address}."
         )
-    if not 1 <= int(found["port"]) <= _MOST_PORTS:
+    if not 1 <= int(found["port"]) <= MOST_PORTS:
         raise RequestError(
-            f"--address: its port must be from 1 to {_MOST_PORTS}; got {found['port']}."
+            f"--address: its port must be from 1 to {MOST_PORTS}; got {found['port']}."
         )

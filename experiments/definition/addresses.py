@@ -25,7 +25,7 @@ _SPARK_EXPECTED = (
     "must be a standalone master of Spark such as spark://10.0.0.5:7077, or local; other kinds of "
     "masters are not attached to"
 )
-_MOST_PORTS = 65535
+MOST_PORTS = 65535
 # a key that a secret may be written behind, and where it ends is not to be told from a broken text
 _SECRET = re.compile(
     r"((?:secret(?!_file)\w*|password|passwd|passphrase|token|key)[\"']?\s*[=:]\s*).+",
@@ -97,7 +97,7 @@ def _parse(value: Any, schemes: tuple[str, ...], expected: str) -> str:
         raise ValueError(refusal) from None
     if parts.scheme in schemes and port is None and _is_bare(parts):
         raise ValueError(f"needs a port, such as {value}:{example}; got {shown(value)}")
-    if parts.scheme not in schemes or not port or port > _MOST_PORTS or not _is_bare(parts):
+    if parts.scheme not in schemes or not port or port > MOST_PORTS or not _is_bare(parts):
         raise ValueError(refusal)
     return value
 
